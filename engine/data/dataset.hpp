@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// From files to what a run needs: train, validation and test over common ids, and the catalogue. One door: prepare().
+#pragma once
+#include <array>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/core/catalogue.hpp"
+#include "engine/core/interactions.hpp"
+
+namespace kindred {
+
+/// A column by name, or by number from 1 where the file has no header; "" where the config names none.
+struct InteractionColumns {
+  std::string user, item, value, time, event;
+};
+struct CatalogueColumns {
+  std::string id, title, tags;
+};
+
+struct CatalogueFile {
+  std::filesystem::path file;  ///< "" : none
+  CatalogueColumns columns;
+  std::string tag_separator = "|";
+};
+
+struct DataOptions {
+  std::filesystem::path interactions;
+  std::string format = "csv";   ///< "csv" | "adjacency"
+  InteractionColumns columns;
+  std::string id_type = "auto"; ///< "auto" | "string" | "integer"
+  CatalogueFile items;
+};
+
+struct SplitFiles {
+  std::filesystem::path train, validation, test;
+};
+
+struct SplitOptions {
+  std::string protocol = "random";  ///< "random" | "files" | "none"
+  double test = 0.1, validation = 0.1;
+  bool validation_given = false;    ///< "files" draws a validation part only where the config asks
+  bool per_user = true;
+  SplitFiles files;
+};
+
+/// A held-out part. `matrix` has the shape of train. `unknown[u]` counts user u's held-out items that train does not
+/// know: they cannot be found, but stay in the denominators. Empty: none.
+struct HeldOut {
+  HostCsr matrix;
+  std::vector<int32_t> unknown;
+  int64_t dropped_users = 0;  ///< users unknown to train, not evaluated
+
+  bool empty() const { return matrix.nnz() == 0; }
+};
+
+struct PreparedData {
+  Interactions train;
+  HeldOut validation, test;
+  Catalogue catalogue;
+  int64_t rows_read = 0, duplicates = 0;  ///< lines of the interaction files; pairs merged
+};
+
+/// Reads, maps ids, splits. Independent of the order of rows in the file (the split draws by ids' rows and the seed),
+/// but for duplicates, where the last row counts. Logs each step's counts.
+/// Throws InputError: "ratings.csv:17: rating: expected a number, found 'five'".
+PreparedData prepare(const DataOptions& data, const SplitOptions& split, uint64_t seed, int threads);
+
+/// Train and held-out parts together, for a last fit on more data. Both must share ids.
+Interactions merge(const Interactions& train, const HostCsr& more);
+
+/// Reads a catalogue for these ids; rows of other ids are counted and left out.
+Catalogue read_catalogue(const CatalogueFile& file, const Ids& ids);
+
+}  // namespace kindred

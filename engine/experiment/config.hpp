@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// A run's configuration as typed values. The schema (schema.cpp) is the one table that binds keys to these fields.
+#pragma once
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "engine/core/toml.hpp"
+#include "engine/data/dataset.hpp"
+#include "engine/evaluate/evaluate.hpp"
+#include "engine/models/als.hpp"
+
+namespace kindred {
+
+struct EarlyStopping {
+  std::string metric;  ///< "": off
+  int patience = 3;
+  double min_delta = 0;
+};
+
+struct Config {
+  std::string name;
+  std::filesystem::path output;
+  uint64_t seed = 42;
+  std::string device = "auto";
+  int threads = 0;
+  DataOptions data;
+  SplitOptions split;
+  std::string model = "als";  ///< model.type
+  AlsOptions als;
+  EarlyStopping early_stopping;
+  std::string refit = "none";  ///< "none" | "validation" | "all"
+  double checkpoint_minutes = 10;
+  EvaluateOptions evaluate;
+  int every = 1;
+  int64_t validation_users = 10000, test_users = 0;
+  std::filesystem::path export_model = "model.h5";
+  std::string export_history = "values";
+
+  /// Every key that this model reads, with its value, as TOML: the run folder's config.toml.
+  std::string resolved;
+};
+
+/// Reads a config and the command line's `--set` pairs. Every error is an InputError that names file, line and key, and
+/// the nearest key where one is unknown.
+Config load_config(const std::filesystem::path& path, const std::vector<std::string>& set = {});
+
+/// The keys in which two resolved configs differ, "model.factors (64, now 128)"; keys that change speed alone (device,
+/// threads, checkpoint_minutes, output) are left out.
+std::vector<std::string> differing_keys(const std::string& resolved_a, const std::string& resolved_b);
+
+/// `--help-config [SECTION]` and docs/config.md.
+std::string config_help(const std::string& section = "");
+std::string config_markdown();
+
+}  // namespace kindred

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// A training run: read, split, fit with validation after each epoch, stop early, refit, evaluate, export. The run folder
+// is described in docs/run-folder.md.
+#pragma once
+#include "engine/experiment/config.hpp"
+
+namespace kindred {
+
+struct RunRequest {
+  bool resume = false;  ///< go on from the folder's checkpoint
+  bool force = false;   ///< replace an earlier run
+};
+
+struct RunResult {
+  std::filesystem::path folder, model;
+  std::string metrics_json;
+  std::string table;          ///< the test metrics for stdout
+  bool was_finished = false;  ///< --resume found a finished run with the same config
+};
+
+/// Throws InputError for wrong input; Interrupted after a signal, with the checkpoint kept.
+RunResult run_training(const Config& config, const RunRequest& request = {});
+
+}  // namespace kindred

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where lists go: a table on stdout, CSV, JSON lines, HDF5, SQLite. Every target is whole or untouched.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/core/catalogue.hpp"
+#include "engine/core/ids.hpp"
+
+namespace kindred {
+
+/// The lists of some queries, in order. Items are rows of the item ids.
+struct ListBatch {
+  std::span<const std::string> queries;    ///< ids (or typed names) of the users or items asked for
+  std::span<const int32_t> query_rows;     ///< their rows, -1 where not in the model; for HDF5
+  int k = 0;
+  std::span<const int32_t> items;          ///< queries x k, -1 padded
+  std::span<const float> scores;
+  std::span<const std::string> because;    ///< queries x k ("260;1196"); empty: no such column
+};
+
+struct SinkInfo {
+  std::string query_column = "user";       ///< "user" | "query"
+  const Ids* items = nullptr;              ///< of the results
+  const Catalogue* catalogue = nullptr;    ///< titles; null or empty: no such column
+  bool because = false;
+  std::string model, content_hash;         ///< for SQLite's generations
+  int64_t expected_queries = 0;
+};
+
+class ListSink {
+ public:
+  virtual ~ListSink() = default;
+  virtual void write(const ListBatch& batch) = 0;
+  /// Makes the result visible. Without it nothing is left.
+  virtual void finish() = 0;
+};
+
+/// target: "-" with format "table" | "csv" | "json", or FILE.csv | FILE.json | FILE.h5 | sqlite:FILE.
+std::unique_ptr<ListSink> open_sink(const std::string& target, const std::string& format, const SinkInfo& info);
+
+}  // namespace kindred
