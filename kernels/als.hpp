@@ -7,7 +7,8 @@
 //   kIals      a = v, b = v, w = unobserved_weight     Rendle et al. 2022, Revisiting the performance of iALS
 //   kHuKoren   a = v - 1, b = v, w = 1                 Hu, Koren, Volinsky 2008; v >= 1
 //   kExplicit  a = 1, b = v - mean, w = 0              Zhou et al. 2008 (nu = 1: weighted-lambda)
-// With `biases` the last column of both tables holds the rows' biases, s(u, i) = mean + x_u . y_i over the other columns
+// With `biases` the last column of both tables holds the rows' biases, s(u, i) = mean + x_u . y_i over the other
+// columns
 // + bias_u + bias_i; a row's bias is solved for together with its factors, against a constant feature.
 #pragma once
 #include "kernels/context.hpp"
@@ -20,7 +21,8 @@ enum class AlsObjective : uint8_t { kIals, kHuKoren, kExplicit };
 ///   kCholesky  exact. nnz d (d + 16) + m d^3 / 3 FLOP
 ///   kCg        conjugate gradients in the eigenbasis of G, preconditioned by the diagonal; warm start.
 ///              (steps + 1) 4 nnz d + 4 (m + n) d^2 FLOP
-///   kBlock     one pass of exact solutions over blocks of `block_size` factors (iALS++, Rendle et al. 2021); warm start.
+///   kBlock     one pass of exact solutions over blocks of `block_size` factors (iALS++, Rendle et al. 2021); warm
+///   start.
 ///              nnz d (B + 16) + 4 nnz d + m d B^2 / 3 FLOP
 ///   kWoodbury  exact, by the matrix inversion lemma in the eigenbasis; the short rows only, others by Cholesky.
 ///              sum over rows (n_u^2 d + n_u^3 / 3)
@@ -30,21 +32,21 @@ enum class AlsPrecision : uint8_t { kFp32, kTf32, kBf16 };  ///< of the products
 
 struct AlsParams {
   AlsObjective objective = AlsObjective::kIals;
-  float regularization = 0.003f;   ///< >= 0
-  float exponent = 1;              ///< nu, in [0, 1]: 0 the plain form, 1 scaled by the number of entries
-  float unobserved_weight = 0.01f; ///< w >= 0; kIals only
+  float regularization = 0.003f;    ///< >= 0
+  float exponent = 1;               ///< nu, in [0, 1]: 0 the plain form, 1 scaled by the number of entries
+  float unobserved_weight = 0.01f;  ///< w >= 0; kIals only
   AlsSolver solver = AlsSolver::kAuto;
-  int cg_steps = 2;                ///< 1 to 100
-  int block_size = 32;             ///< 16 to 128, a multiple of 16
+  int cg_steps = 2;     ///< 1 to 100
+  int block_size = 32;  ///< 16 to 128, a multiple of 16
   AlsPrecision precision = AlsPrecision::kFp32;
-  bool biases = false;             ///< kExplicit only: the tables' last column holds biases
-  float mean = 0;                  ///< kExplicit only: the constant part of every score
+  bool biases = false;  ///< kExplicit only: the tables' last column holds biases
+  float mean = 0;       ///< kExplicit only: the constant part of every score
 };
 
 /// One half-sweep. rows: m x n; fixed: n x d; solved: m x d (in: warm start of kCg and kBlock; out: solution), d from 1
-/// to 1,025. Rows without entries become 0. A row whose system is not positive definite in fp32 is solved again in fp64;
-/// where that fails too, or a result is not finite, ctx.wait() throws NumericError with the row.
-/// Rows are handled by falling degree, and one row of any length is spread over the device.
+/// to 1,025. Rows without entries become 0. A row whose system is not positive definite in fp32 is solved again in
+/// fp64; where that fails too, or a result is not finite, ctx.wait() throws NumericError with the row. Rows are handled
+/// by falling degree, and one row of any length is spread over the device.
 void als_half_sweep(Context& ctx, CsrView rows, MatrixView<const float> fixed, MatrixView<float> solved,
                     const AlsParams& params = {});
 

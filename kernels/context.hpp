@@ -82,11 +82,11 @@ struct CudaDevice {
 };
 
 struct CudaReport {
-  bool built = false;      ///< the library has its CUDA part
-  int toolkit = 0;         ///< version it was built with, 13000 for 13.0; 0 without
-  std::string built_for;   ///< "sm_80 sm_90 ptx"
-  int driver = 0;          ///< the newest CUDA version that the driver knows; 0: no driver
-  std::string problem;     ///< why no device can be used, one line; empty where one can
+  bool built = false;     ///< the library has its CUDA part
+  int toolkit = 0;        ///< version it was built with, 13000 for 13.0; 0 without
+  std::string built_for;  ///< "sm_80 sm_90 ptx"
+  int driver = 0;         ///< the newest CUDA version that the driver knows; 0: no driver
+  std::string problem;    ///< why no device can be used, one line; empty where one can
   std::vector<CudaDevice> devices;
 };
 

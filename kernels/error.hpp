@@ -34,7 +34,7 @@ class OutOfMemory : public Error {
 /// Values that left the range of arithmetic: a system that is not positive definite, NaN or infinity in a result.
 class NumericError : public Error {
  public:
-  NumericError(const std::string& message, int64_t row) : Error(message), row(row) {}
+  NumericError(const std::string& message, int64_t failed_row) : Error(message), row(failed_row) {}
   int64_t row;  ///< the first row concerned, -1 where there is none
 };
 

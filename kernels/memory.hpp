@@ -29,7 +29,8 @@ class Array {
  public:
   Array() = default;
   Array(Context& ctx, int64_t size, const char* label)
-      : ctx_(&ctx), view_{static_cast<T*>(detail::allocate(ctx, size * int64_t{sizeof(T)}, label)), size, ctx.device()} {}
+      : ctx_(&ctx),
+        view_{static_cast<T*>(detail::allocate(ctx, size * int64_t{sizeof(T)}, label)), size, ctx.device()} {}
   Array(Array&& other) noexcept : ctx_(std::exchange(other.ctx_, nullptr)), view_(std::exchange(other.view_, {})) {}
   Array& operator=(Array&& other) noexcept {
     std::swap(ctx_, other.ctx_);

@@ -24,11 +24,7 @@ struct VectorView {
   bool empty() const { return size == 0; }
   /// The part [begin, begin + count).
   VectorView part(int64_t begin, int64_t count) const { return {data + begin, count, device}; }
-  operator VectorView<const T>() const
-    requires(!std::is_const_v<T>)
-  {
-    return {data, size, device};
-  }
+  operator VectorView<const T>() const requires(!std::is_const_v<T>) { return {data, size, device}; }
 };
 
 /// rows x cols elements on a device, row-major, contiguous.
@@ -43,11 +39,7 @@ struct MatrixView {
   /// Rows [begin, begin + count).
   MatrixView part(int64_t begin, int64_t count) const { return {row(begin), count, cols, device}; }
   VectorView<T> flat() const { return {data, rows * cols, device}; }
-  operator MatrixView<const T>() const
-    requires(!std::is_const_v<T>)
-  {
-    return {data, rows, cols, device};
-  }
+  operator MatrixView<const T>() const requires(!std::is_const_v<T>) { return {data, rows, cols, device}; }
 };
 
 /// A sparse rows x cols matrix in compressed rows on a device. Row r holds entries [offsets[r], offsets[r + 1]) of

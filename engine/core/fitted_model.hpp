@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What fitting gives and answering needs: ids, history, catalogue, one scorer. The value type in which models, store and
-// recommend meet; docs/model-file.md describes how it lies on disk.
+// What fitting gives and answering needs: ids, history, catalogue, one scorer. The value type in which models, store
+// and recommend meet; docs/model-file.md describes how it lies on disk.
 #pragma once
 #include <optional>
 #include <string>
@@ -19,9 +19,14 @@ struct HostMatrix {
   int64_t rows = 0, cols = 0;
 
   HostMatrix() = default;
-  HostMatrix(int64_t rows, int64_t cols) : data(static_cast<size_t>(rows * cols)), rows(rows), cols(cols) {}
-  std::span<const float> row(int64_t r) const { return std::span(data).subspan(static_cast<size_t>(r * cols), static_cast<size_t>(cols)); }
-  std::span<float> row(int64_t r) { return std::span(data).subspan(static_cast<size_t>(r * cols), static_cast<size_t>(cols)); }
+  HostMatrix(int64_t row_count, int64_t col_count)
+      : data(static_cast<size_t>(row_count * col_count)), rows(row_count), cols(col_count) {}
+  std::span<const float> row(int64_t r) const {
+    return std::span(data).subspan(static_cast<size_t>(r * cols), static_cast<size_t>(cols));
+  }
+  std::span<float> row(int64_t r) {
+    return std::span(data).subspan(static_cast<size_t>(r * cols), static_cast<size_t>(cols));
+  }
 };
 
 enum class Metric : uint8_t { kInnerProduct, kCosine };
@@ -51,8 +56,8 @@ struct NoFoldIn {};
 using FoldIn = std::variant<NoFoldIn, AlsFoldIn>;
 
 struct FittedModel {
-  std::string name;           ///< of the run
-  std::string model;          ///< "als", "popularity", …: config key model.type
+  std::string name;   ///< of the run
+  std::string model;  ///< "als", "popularity", …: config key model.type
   std::shared_ptr<const Ids> users, items;
   Scorer scorer;
   Metric metric = Metric::kInnerProduct;

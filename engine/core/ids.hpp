@@ -21,7 +21,10 @@ class Ids {
   /// `blob` holds the strings one after the other; string r is [offsets[r], offsets[r + 1]).
   static Ids strings(std::string blob, std::vector<int64_t> offsets);
 
-  int64_t size() const { return integer_ ? static_cast<int64_t>(values_.size()) : std::max<int64_t>(0, static_cast<int64_t>(offsets_.size()) - 1); }
+  int64_t size() const {
+    return integer_ ? static_cast<int64_t>(values_.size())
+                    : std::max<int64_t>(0, static_cast<int64_t>(offsets_.size()) - 1);
+  }
   bool integer() const { return integer_; }
   /// The id of a row as text.
   std::string text(int64_t row) const;
@@ -32,7 +35,8 @@ class Ids {
 
   std::span<const int64_t> values() const { return values_; }  ///< of integer ids
   std::string_view string(int64_t row) const {                 ///< of string ids
-    return std::string_view(blob_).substr(static_cast<size_t>(offsets_[row]), static_cast<size_t>(offsets_[row + 1] - offsets_[row]));
+    return std::string_view(blob_).substr(static_cast<size_t>(offsets_[row]),
+                                          static_cast<size_t>(offsets_[row + 1] - offsets_[row]));
   }
   bool operator==(const Ids&) const = default;
 

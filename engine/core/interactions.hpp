@@ -21,11 +21,13 @@ struct HostCsr {
   int64_t rows() const { return static_cast<int64_t>(offsets.size()) - 1; }
   int64_t nnz() const { return static_cast<int64_t>(indices.size()); }
   std::span<const int32_t> row(int64_t r) const {
-    return std::span(indices).subspan(static_cast<size_t>(offsets[r]), static_cast<size_t>(offsets[r + 1] - offsets[r]));
+    return std::span(indices).subspan(static_cast<size_t>(offsets[r]),
+                                      static_cast<size_t>(offsets[r + 1] - offsets[r]));
   }
   std::span<const float> row_values(int64_t r) const {
     return values.empty() ? std::span<const float>()
-                          : std::span(values).subspan(static_cast<size_t>(offsets[r]), static_cast<size_t>(offsets[r + 1] - offsets[r]));
+                          : std::span(values).subspan(static_cast<size_t>(offsets[r]),
+                                                      static_cast<size_t>(offsets[r + 1] - offsets[r]));
   }
   /// Value of entry e.
   float value(int64_t e) const { return values.empty() ? 1.f : values[static_cast<size_t>(e)]; }
@@ -34,9 +36,9 @@ struct HostCsr {
 /// Users x items. At most one entry a pair. Parts of a split share the ids of both sides and so have equal shapes.
 struct Interactions {
   std::shared_ptr<const Ids> users, items;
-  HostCsr matrix;                 ///< rows: users, columns: items, values: ratings, counts or utility
-  std::vector<int64_t> times;     ///< microseconds since 1970 an entry; empty where the data has none
-  std::vector<uint8_t> kinds;     ///< index into kind_names an entry; empty where the data has none
+  HostCsr matrix;              ///< rows: users, columns: items, values: ratings, counts or utility
+  std::vector<int64_t> times;  ///< microseconds since 1970 an entry; empty where the data has none
+  std::vector<uint8_t> kinds;  ///< index into kind_names an entry; empty where the data has none
   std::vector<std::string> kind_names;
 
   int64_t num_users() const { return matrix.rows(); }

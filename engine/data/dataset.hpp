@@ -28,9 +28,9 @@ struct CatalogueFile {
 
 struct DataOptions {
   std::filesystem::path interactions;
-  std::string format = "csv";   ///< "csv" | "adjacency"
+  std::string format = "csv";  ///< "csv" | "adjacency"
   InteractionColumns columns;
-  std::string id_type = "auto"; ///< "auto" | "string" | "integer"
+  std::string id_type = "auto";  ///< "auto" | "string" | "integer"
   CatalogueFile items;
 };
 
@@ -41,7 +41,7 @@ struct SplitFiles {
 struct SplitOptions {
   std::string protocol = "random";  ///< "random" | "files" | "none"
   double test = 0.1, validation = 0.1;
-  bool validation_given = false;    ///< "files" draws a validation part only where the config asks
+  bool validation_given = false;  ///< "files" draws a validation part only where the config asks
   bool per_user = true;
   SplitFiles files;
 };

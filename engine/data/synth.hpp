@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A synthetic data set whose best possible model is known: users with low-rank tastes, items with popularity, titles and
-// tags, timed events of several kinds, friends.
+// A synthetic data set whose best possible model is known: users with low-rank tastes, items with popularity, titles
+// and tags, timed events of several kinds, friends.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -18,8 +18,9 @@ struct SynthOptions {
 /// O(users + items), time O(interactions). Equal options give equal bytes. docs/synthetic-data.md has the formulas.
 void write_synthetic(const std::filesystem::path& folder, const SynthOptions& options);
 
-/// What is planted: the expected rating of a pair on the scale of ratings.csv before noise and rounding; and the noise's
-/// standard deviation. A perfect model's RMSE on ratings.csv is close to noise() (see truth.json, key "rmse_floor").
+/// What is planted: the expected rating of a pair on the scale of ratings.csv before noise and rounding; and the
+/// noise's standard deviation. A perfect model's RMSE on ratings.csv is close to noise() (see truth.json, key
+/// "rmse_floor").
 class SynthTruth {
  public:
   explicit SynthTruth(const SynthOptions& options);

@@ -13,7 +13,7 @@ enum class MetricKind : uint8_t { kRecall, kPrecision, kHit, kNdcg, kMap, kMrr, 
 
 struct MetricSpec {
   MetricKind kind;
-  int k = 0;  ///< list length; 0 for rmse and mae
+  int k = 0;                 ///< list length; 0 for rmse and mae
   std::string name() const;  ///< "ndcg@10", "rmse"
   bool larger_is_better() const { return kind != MetricKind::kRmse && kind != MetricKind::kMae; }
 };
@@ -37,8 +37,8 @@ struct EvaluateOptions {
 
 struct Evaluation {
   std::vector<MetricSpec> metrics;
-  std::vector<MetricValue> values;        ///< as metrics
-  std::vector<int32_t> users;             ///< rows of the users evaluated, ascending
+  std::vector<MetricValue> values;            ///< as metrics
+  std::vector<int32_t> users;                 ///< rows of the users evaluated, ascending
   std::vector<std::vector<double>> per_user;  ///< [metric][position in users]; for rmse and mae the user's own error
 };
 

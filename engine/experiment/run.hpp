@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A training run: read, split, fit with validation after each epoch, stop early, refit, evaluate, export. The run folder
-// is described in docs/run-folder.md.
+// A training run: read, split, fit with validation after each epoch, stop early, refit, evaluate, export. The run
+// folder is described in docs/run-folder.md.
 #pragma once
 #include "engine/experiment/config.hpp"
 

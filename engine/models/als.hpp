@@ -14,7 +14,7 @@ struct AlsOptions {
   bool biases = true;                 ///< explicit: user and item biases
   float init_scale = 0.1f;            ///< standard deviation of the first factors is init_scale / sqrt(factors)
   int epochs = 15;
-  bool loss_every_epoch = true;       ///< else after the last
+  bool loss_every_epoch = true;  ///< else after the last
 };
 
 /// Alternates half-sweeps (users, then items) from random factors drawn by (ctx.seed(), side, row).

@@ -18,8 +18,12 @@ struct TopK {
   std::vector<float> scores;
 
   int64_t rows() const { return k > 0 ? static_cast<int64_t>(items.size()) / k : 0; }
-  std::span<const int32_t> row(int64_t r) const { return std::span(items).subspan(static_cast<size_t>(r) * static_cast<size_t>(k), static_cast<size_t>(k)); }
-  std::span<const float> row_scores(int64_t r) const { return std::span(scores).subspan(static_cast<size_t>(r) * static_cast<size_t>(k), static_cast<size_t>(k)); }
+  std::span<const int32_t> row(int64_t r) const {
+    return std::span(items).subspan(static_cast<size_t>(r) * static_cast<size_t>(k), static_cast<size_t>(k));
+  }
+  std::span<const float> row_scores(int64_t r) const {
+    return std::span(scores).subspan(static_cast<size_t>(r) * static_cast<size_t>(k), static_cast<size_t>(k));
+  }
 };
 
 /// What a user must not get: any of these, each users x items (or queries x items) or null.
@@ -44,9 +48,9 @@ class Recommender {
   /// Best items for users of the model (rows of its user table). A user without history gets items by count where the
   /// scorer has nothing to say (all products 0).
   TopK for_users(std::span<const int32_t> users, int k, const Exclusions& exclude);
-  /// Best items for people who are not in the model: row q of `histories` (q x items) is what one has done; values as in
-  /// training. Own items are left out unless `include_seen`. Uses the fold-in recipe. Throws InputError where there is
-  /// none and the model is not Constant.
+  /// Best items for people who are not in the model: row q of `histories` (q x items) is what one has done; values as
+  /// in training. Own items are left out unless `include_seen`. Uses the fold-in recipe. Throws InputError where there
+  /// is none and the model is not Constant.
   TopK for_histories(const HostCsr& histories, int k, bool include_seen);
   TopK similar_items(std::span<const int32_t> items, int k, Similarity similarity);
   TopK similar_users(std::span<const int32_t> users, int k, Similarity similarity);

@@ -15,8 +15,8 @@ std::string save_model(const FittedModel& model, const std::filesystem::path& pa
 
 /// What to read; answering item-item questions needs no users' table, and so on.
 struct LoadParts {
-  bool users = true;      ///< user factors and biases
-  bool history = true;    ///< /history and /held_out
+  bool users = true;    ///< user factors and biases
+  bool history = true;  ///< /history and /held_out
   bool catalogue = true;
 };
 

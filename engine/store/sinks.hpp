@@ -14,20 +14,20 @@ namespace kindred {
 
 /// The lists of some queries, in order. Items are rows of the item ids.
 struct ListBatch {
-  std::span<const std::string> queries;    ///< ids (or typed names) of the users or items asked for
-  std::span<const int32_t> query_rows;     ///< their rows, -1 where not in the model; for HDF5
+  std::span<const std::string> queries;  ///< ids (or typed names) of the users or items asked for
+  std::span<const int32_t> query_rows;   ///< their rows, -1 where not in the model; for HDF5
   int k = 0;
-  std::span<const int32_t> items;          ///< queries x k, -1 padded
+  std::span<const int32_t> items;  ///< queries x k, -1 padded
   std::span<const float> scores;
-  std::span<const std::string> because;    ///< queries x k ("260;1196"); empty: no such column
+  std::span<const std::string> because;  ///< queries x k ("260;1196"); empty: no such column
 };
 
 struct SinkInfo {
-  std::string query_column = "user";       ///< "user" | "query"
-  const Ids* items = nullptr;              ///< of the results
-  const Catalogue* catalogue = nullptr;    ///< titles; null or empty: no such column
+  std::string query_column = "user";     ///< "user" | "query"
+  const Ids* items = nullptr;            ///< of the results
+  const Catalogue* catalogue = nullptr;  ///< titles; null or empty: no such column
   bool because = false;
-  std::string model, content_hash;         ///< for SQLite's generations
+  std::string model, content_hash;  ///< for SQLite's generations
   int64_t expected_queries = 0;
 };
 
