@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// A counting sort by user that keeps the file's order within a user, then a sort of each user's entries by item, then,
+// only where a pair occurs twice, the merge.
+#include "engine/data/build.hpp"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "kernels/cpu/threads.hpp"
+
+namespace kindred {
+namespace {
+
+constexpr int64_t kUsersAChunk = 256;
+
+void count_users(const RawRows& rows, std::vector<int64_t>& offsets) {
+  for (const RowBlock& block : rows.blocks) {
+    for (const int32_t user : block.users) ++offsets[static_cast<size_t>(user) + 1];
+  }
+  std::partial_sum(offsets.begin(), offsets.end(), offsets.begin());
+}
+
+// Each thread takes a range of users and reads all rows for it, so that no two write to one place.
+void scatter(Context& ctx, const RawRows& rows, BuiltMatrix& built) {
+  HostCsr& m = built.matrix;
+  std::vector<int64_t> next(m.offsets.begin(), m.offsets.end() - 1);
+  const int64_t ranges = ctx.threads();
+  const auto range_begin = [&](int64_t range) {
+    return std::lower_bound(m.offsets.begin(), m.offsets.end(), m.nnz() / ranges * range) - m.offsets.begin();
+  };
+  cpu::parallel_for(ctx, ranges, 1, [&](int64_t range, int64_t, int) {
+    const int64_t begin = range_begin(range);
+    const int64_t end = range + 1 == ranges ? m.rows() : range_begin(range + 1);
+    for (const RowBlock& block : rows.blocks) {
+      for (size_t r = 0; r < block.users.size(); ++r) {
+        const int32_t user = block.users[r];
+        if (user < begin || user >= end) continue;
+        const auto to = static_cast<size_t>(next[static_cast<size_t>(user)]++);
+        m.indices[to] = block.items[r];
+        if (rows.has_values) m.values[to] = block.values[r];
+        if (rows.has_times) built.times[to] = block.times[r];
+      }
+    }
+  });
+}
+
+template <class T>
+void permute(std::span<T> values, std::span<const uint64_t> order, std::vector<T>& scratch) {
+  scratch.resize(values.size());
+  for (size_t i = 0; i < values.size(); ++i) scratch[i] = values[order[i] & 0xffffffffu];
+  std::copy(scratch.begin(), scratch.end(), values.begin());
+}
+
+// Ascending by item, equal items in the file's order. Returns how many entries have an item seen before, by user.
+std::vector<int64_t> sort_rows(Context& ctx, BuiltMatrix& built) {
+  HostCsr& m = built.matrix;
+  std::vector<int64_t> repeats(static_cast<size_t>(m.rows()));
+  cpu::parallel_for(ctx, m.rows(), kUsersAChunk, [&](int64_t first, int64_t last, int) {
+    std::vector<uint64_t> order;
+    std::vector<int32_t> items;
+    std::vector<float> values;
+    std::vector<int64_t> times;
+    for (int64_t u = first; u < last; ++u) {
+      const auto begin = static_cast<size_t>(m.offsets[static_cast<size_t>(u)]);
+      const auto count = static_cast<size_t>(m.offsets[static_cast<size_t>(u) + 1]) - begin;
+      const std::span<int32_t> row = std::span(m.indices).subspan(begin, count);
+      if (!std::is_sorted(row.begin(), row.end())) {
+        order.resize(count);
+        for (size_t i = 0; i < count; ++i) order[i] = uint64_t{static_cast<uint32_t>(row[i])} << 32 | i;
+        std::sort(order.begin(), order.end());
+        permute(row, std::span<const uint64_t>(order), items);
+        if (!m.values.empty())
+          permute(std::span(m.values).subspan(begin, count), std::span<const uint64_t>(order), values);
+        if (!built.times.empty())
+          permute(std::span(built.times).subspan(begin, count), std::span<const uint64_t>(order), times);
+      }
+      for (size_t i = 1; i < count; ++i) repeats[static_cast<size_t>(u)] += row[i] == row[i - 1];
+    }
+  });
+  return repeats;
+}
+
+void merge_repeats(Context& ctx, const std::vector<int64_t>& repeats, BuiltMatrix& built) {
+  const bool count_rows = built.matrix.values.empty();
+  HostCsr merged;
+  merged.cols = built.matrix.cols;
+  merged.offsets.resize(built.matrix.offsets.size());
+  for (size_t u = 0; u < repeats.size(); ++u) {
+    merged.offsets[u + 1] = merged.offsets[u] + built.matrix.offsets[u + 1] - built.matrix.offsets[u] - repeats[u];
+  }
+  const auto total = static_cast<size_t>(merged.offsets.back());
+  merged.indices.resize(total);
+  merged.values.resize(total);
+  std::vector<int64_t> times(built.times.empty() ? 0 : total);
+  cpu::parallel_for(ctx, merged.rows(), kUsersAChunk, [&](int64_t first, int64_t last, int) {
+    for (auto u = static_cast<size_t>(first); u < static_cast<size_t>(last); ++u) {
+      auto to = static_cast<size_t>(merged.offsets[u]) - 1;  // moves on with each new item
+      const auto begin = static_cast<size_t>(built.matrix.offsets[u]);
+      for (size_t from = begin; from < static_cast<size_t>(built.matrix.offsets[u + 1]); ++from) {
+        const bool again = from > begin && built.matrix.indices[from] == built.matrix.indices[from - 1];
+        if (!again) ++to;
+        merged.indices[to] = built.matrix.indices[from];
+        merged.values[to] = count_rows ? (again ? merged.values[to] + 1 : 1) : built.matrix.values[from];
+        if (!times.empty()) times[to] = again ? std::max(times[to], built.times[from]) : built.times[from];
+      }
+    }
+  });
+  built.matrix = std::move(merged);
+  built.times = std::move(times);
+}
+
+}  // namespace
+
+BuiltMatrix build_matrix(Context& ctx, RawRows rows, const std::vector<std::vector<int32_t>>& user_rows,
+                         const std::vector<std::vector<int32_t>>& item_rows, int64_t num_users, int64_t num_items) {
+  cpu::parallel_for(ctx, static_cast<int64_t>(rows.blocks.size()), 1, [&](int64_t b, int64_t, int) {
+    RowBlock& block = rows.blocks[static_cast<size_t>(b)];
+    const auto& of_user = user_rows[static_cast<size_t>(block.thread)];
+    const auto& of_item = item_rows[static_cast<size_t>(block.thread)];
+    for (int32_t& user : block.users) user = of_user[static_cast<size_t>(user)];
+    for (int32_t& item : block.items) item = of_item[static_cast<size_t>(item)];
+  });
+  BuiltMatrix built;
+  built.matrix.cols = num_items;
+  built.matrix.offsets.assign(static_cast<size_t>(num_users) + 1, 0);
+  count_users(rows, built.matrix.offsets);
+  const auto count = static_cast<size_t>(rows.count);
+  built.matrix.indices.resize(count);
+  if (rows.has_values) built.matrix.values.resize(count);
+  if (rows.has_times) built.times.resize(count);
+  scatter(ctx, rows, built);
+  rows = {};
+
+  const std::vector<int64_t> repeats = sort_rows(ctx, built);
+  built.merged = std::accumulate(repeats.begin(), repeats.end(), int64_t{0});
+  if (built.merged > 0) merge_repeats(ctx, repeats, built);
+  return built;
+}
+
+}  // namespace kindred

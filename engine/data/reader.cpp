@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/data/reader.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <optional>
+
+#include "engine/core/error.hpp"
+#include "engine/core/interrupt.hpp"
+#include "engine/core/log.hpp"
+#include "engine/data/csv.hpp"
+#include "engine/data/parse.hpp"
+#include "engine/data/table.hpp"
+#include "kernels/cpu/threads.hpp"
+
+namespace kindred {
+namespace {
+
+constexpr size_t kPieceBytes = size_t{4} << 20;
+
+IdType id_type(const std::string& name) {
+  return name == "string" ? IdType::kString : name == "integer" ? IdType::kInteger : IdType::kAuto;
+}
+
+// Calls parse(text, block, users, items) for each piece of `text`, and on_error for the first bad record of all.
+template <class Parse, class OnError>
+RawRows read_pieces(Context& ctx, std::string_view text, const std::vector<size_t>& borders, IdType type, Parse&& parse,
+                    OnError&& on_error) {
+  RawRows rows;
+  const auto pieces = static_cast<int64_t>(borders.size()) - 1;
+  rows.blocks.resize(static_cast<size_t>(pieces));
+  rows.users.assign(static_cast<size_t>(ctx.threads()), IdMap(type));
+  rows.items = rows.users;
+
+  std::vector<std::optional<RecordError>> errors(static_cast<size_t>(pieces));
+  std::atomic<int64_t> first_bad = pieces;
+  cpu::parallel_for(ctx, pieces, 1, [&](int64_t piece, int64_t, int thread) {
+    check_interrupt();
+    if (piece > first_bad) return;
+    const auto p = static_cast<size_t>(piece), t = static_cast<size_t>(thread);
+    RowBlock& block = rows.blocks[p];
+    block.thread = thread;
+    try {
+      parse(text.substr(borders[p], borders[p + 1] - borders[p]), block, rows.users[t], rows.items[t]);
+    } catch (const RecordError& error) {
+      errors[p] = RecordError{borders[p] + error.offset, error.message};
+      int64_t known = first_bad;
+      while (piece < known && !first_bad.compare_exchange_weak(known, piece)) {
+      }
+    }
+  });
+  for (const auto& error : errors) {
+    if (error) on_error(*error);
+  }
+  for (const RowBlock& block : rows.blocks) rows.count += static_cast<int64_t>(block.users.size());
+  return rows;
+}
+
+// The number of an id; what makes it bad is said with the column's label.
+int32_t number_of(IdMap& map, std::string_view id, size_t offset, const std::string& label) {
+  try {
+    return map.number(id);
+  } catch (const BadId& bad) {
+    throw RecordError{offset, label + ": " + bad.message};
+  }
+}
+
+// ---- csv
+
+struct CsvColumns {
+  Column user, item, value, time;
+  size_t width;
+  TimeForm form;
+};
+
+void check_width(const RecordReader& reader, size_t width) {
+  const size_t found = reader.fields().size();
+  if (found == width) return;
+  throw RecordError{reader.offset(), "expected " + std::to_string(width) + " fields, found " + std::to_string(found)};
+}
+
+void parse_csv(std::string_view text, const Dialect& dialect, const CsvColumns& columns, RowBlock& block, IdMap& users,
+               IdMap& items) {
+  const auto lines = static_cast<size_t>(std::count(text.begin(), text.end(), '\n')) + 1;
+  block.users.reserve(lines);
+  block.items.reserve(lines);
+  if (columns.value.index >= 0) block.values.reserve(lines);
+  if (columns.time.index >= 0) block.times.reserve(lines);
+  const auto at = [](const RecordReader& reader, const Column& column) {
+    return reader.fields()[static_cast<size_t>(column.index)];
+  };
+  for (RecordReader reader(text, dialect); reader.next();) {
+    check_width(reader, columns.width);
+    block.users.push_back(number_of(users, at(reader, columns.user), reader.offset(), columns.user.label));
+    block.items.push_back(number_of(items, at(reader, columns.item), reader.offset(), columns.item.label));
+    if (columns.value.index >= 0) {
+      float value = 0;
+      const std::string_view field = at(reader, columns.value);
+      if (!parse_number(field, value)) {
+        throw RecordError{reader.offset(),
+                          columns.value.label + ": expected a number, found " + kindred::quoted(field)};
+      }
+      block.values.push_back(value);
+    }
+    if (columns.time.index >= 0) {
+      int64_t raw = 0;
+      const std::string_view field = at(reader, columns.time);
+      if (!parse_time(field, columns.form, raw)) {
+        const char* expected = columns.form == TimeForm::kIso       ? "an ISO 8601 time"
+                               : columns.form == TimeForm::kInteger ? "a Unix time in whole numbers"
+                                                                    : "a Unix time";
+        throw RecordError{reader.offset(), columns.time.label + ": expected " + expected +
+                                               " as in the first row, found " + kindred::quoted(field)};
+      }
+      block.times.push_back(raw);
+    }
+  }
+}
+
+// Replaces the times as they stand in the file by microseconds.
+void scale_times(Context& ctx, RawRows& rows, TimeForm form, const std::string& label, const std::string& file) {
+  if (form == TimeForm::kIso) return;
+  int64_t largest = 0;
+  for (const RowBlock& block : rows.blocks) {
+    for (const int64_t time : block.times) largest = std::max(largest, time < 0 ? -time : time);
+  }
+  const TimeUnit unit = time_unit(largest, form);
+  cpu::parallel_for(ctx, static_cast<int64_t>(rows.blocks.size()), 1, [&](int64_t b, int64_t, int) {
+    for (int64_t& time : rows.blocks[static_cast<size_t>(b)].times) time = to_microseconds(time, form, unit);
+  });
+  log_info("times are Unix times", {{"file", file},
+                                    {"column", label},
+                                    {"unit", unit == TimeUnit::kSeconds        ? "seconds"
+                                             : unit == TimeUnit::kMilliseconds ? "milliseconds"
+                                                                               : "microseconds"}});
+}
+
+RawRows read_csv(Context& ctx, const std::filesystem::path& path, const DataOptions& options) {
+  const InteractionColumns& names = options.columns;
+  const ColumnWish wishes[] = {
+      {"user", "data.columns.user", names.user, {"user", "userid"}, true},
+      {"item", "data.columns.item", names.item, {"item", "itemid", "movieid"}, true},
+      {"value", "data.columns.value", names.value, {"rating", "value", "count"}},
+      {"time", "data.columns.time", names.time, {"timestamp", "time"}},
+  };
+  const Table table(path, wishes);
+  CsvColumns columns{table.column(0), table.column(1), table.column(2), table.column(3), table.width(), {}};
+  if (columns.time.index >= 0) {
+    RecordReader first(table.records(), table.dialect());
+    const auto index = static_cast<size_t>(columns.time.index);
+    try {
+      if (first.next() && first.fields().size() > index) columns.form = time_form(first.fields()[index]);
+    } catch (const RecordError& error) {
+      table.fail(error.offset, error.message);
+    }
+  }
+  RawRows rows = read_pieces(
+      ctx, table.records(), cut_at_records(table.records(), table.dialect(), kPieceBytes), id_type(options.id_type),
+      [&](std::string_view text, RowBlock& block, IdMap& users, IdMap& items) {
+        parse_csv(text, table.dialect(), columns, block, users, items);
+      },
+      [&](const RecordError& error) { table.fail(error.offset, error.message); });
+  rows.has_values = columns.value.index >= 0;
+  rows.has_times = columns.time.index >= 0;
+  rows.lines = rows.count;
+  if (rows.has_times) scale_times(ctx, rows, columns.form, columns.time.label, path.string());
+  return rows;
+}
+
+// ---- adjacency: "user item item …", parted by spaces or tabs
+
+void parse_adjacency(std::string_view text, RowBlock& block, IdMap& users, IdMap& items) {
+  const auto blank = [](char c) { return c == ' ' || c == '\t' || c == '\r'; };
+  for (size_t position = 0; position < text.size();) {
+    const size_t start = position;
+    const size_t line_end = std::min(text.find('\n', position), text.size());
+    int32_t user = -1;
+    while (position < line_end) {
+      while (position < line_end && blank(text[position])) ++position;
+      const size_t begin = position;
+      while (position < line_end && !blank(text[position])) ++position;
+      if (position == begin) break;
+      const std::string_view id = text.substr(begin, position - begin);
+      if (user < 0) {
+        user = number_of(users, id, start, "user");
+      } else {
+        block.users.push_back(user);
+        block.items.push_back(number_of(items, id, start, "item"));
+      }
+    }
+    position = line_end + 1;
+  }
+}
+
+RawRows read_adjacency(Context& ctx, const std::filesystem::path& path, const DataOptions& options) {
+  const MappedFile file(path);
+  const size_t start = content_start(file.view(), path.string());
+  const std::string_view text = file.view().substr(start);
+  RawRows rows = read_pieces(
+      ctx, text, cut_at_records(text, {"\n", false}, kPieceBytes), id_type(options.id_type), parse_adjacency,
+      [&](const RecordError& error) {
+        throw InputError(path.string() + ":" + std::to_string(line_number(text, error.offset)) + ": " + error.message);
+      });
+  rows.lines = line_number(text, text.size()) - (text.ends_with('\n') ? 1 : 0);
+  if (rows.count == 0) throw InputError(path.string() + ": no line has an item; expected lines 'user item item …'");
+  log_info("reading", {{"file", path.string()}, {"format", "adjacency"}});
+  return rows;
+}
+
+}  // namespace
+
+RawRows read_rows(Context& ctx, const std::filesystem::path& path, const DataOptions& options) {
+  if (options.format == "csv") return read_csv(ctx, path, options);
+  if (options.format == "adjacency") return read_adjacency(ctx, path, options);
+  throw InputError("data.format: expected \"csv\" or \"adjacency\", found " + kindred::quoted(options.format));
+}
+
+}  // namespace kindred
