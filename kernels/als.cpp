@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+// Front door of alternating least squares: checks the arguments, turns objective, biases and padding into one problem,
+// goes to the eigenbasis of the Gram matrix and back where the solvers want it.
+#include "kernels/als.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "kernels/dense.hpp"
+#include "kernels/detail/als.hpp"
+#include "kernels/memory.hpp"
+
+namespace kindred {
+namespace {
+
+constexpr int64_t kMaxFactors = 1025;
+constexpr int64_t kRotatedSlab = 4096;  // rows of `solved` that are rotated at a time
+
+std::string shape(int64_t rows, int64_t cols) { return std::to_string(rows) + " x " + std::to_string(cols); }
+
+void require(bool holds, const char* op, const std::string& message) {
+  if (!holds) throw InvalidArgument(std::string(op) + ": " + message);
+}
+
+void check_params(const char* op, const AlsParams& params) {
+  const auto number = [](double value) { return std::to_string(value); };
+  require(std::isfinite(params.regularization) && params.regularization >= 0, op,
+          "regularization is " + number(params.regularization) + "; it must be finite and at least 0");
+  require(params.exponent >= 0 && params.exponent <= 1, op,
+          "exponent is " + number(params.exponent) + "; it must be in [0, 1]");
+  require(std::isfinite(params.unobserved_weight) && params.unobserved_weight >= 0, op,
+          "unobserved_weight is " + number(params.unobserved_weight) + "; it must be finite and at least 0");
+  require(params.cg_steps >= 1 && params.cg_steps <= 100, op,
+          "cg_steps is " + std::to_string(params.cg_steps) + "; it must be in [1, 100]");
+  require(params.block_size >= 16 && params.block_size <= 128 && params.block_size % 16 == 0, op,
+          "block_size is " + std::to_string(params.block_size) + "; it must be a multiple of 16 in [16, 128]");
+  require(!params.biases || params.objective == AlsObjective::kExplicit, op,
+          "biases are for the explicit objective only");
+  require(std::isfinite(params.mean), op, "mean is " + number(params.mean) + "; it must be finite");
+}
+
+void check_factors(const char* op, int64_t left, int64_t right, const char* left_name, const char* right_name) {
+  require(left == right, op,
+          std::string(left_name) + " has " + std::to_string(left) + " columns, " + right_name + " has " +
+              std::to_string(right) + "; both need the model's factors");
+  require(left >= 1 && left <= kMaxFactors, op,
+          std::to_string(left) + " factors; there must be 1 to " + std::to_string(kMaxFactors));
+}
+
+template <class... Views>
+void check_devices(const char* op, const Context& ctx, const Views&... views) {
+  require(((views.device == ctx.device()) && ...), op,
+          "an argument is not on the context's device " + ctx.device_name() + "; upload it first");
+}
+
+/// w of the objective.
+double pair_weight(const AlsParams& params) {
+  if (params.objective == AlsObjective::kIals) return params.unobserved_weight;
+  return params.objective == AlsObjective::kHuKoren ? 1 : 0;
+}
+
+detail::AlsRidge ridge(const AlsParams& params, int64_t other_rows) {
+  return {params.regularization, pair_weight(params) * static_cast<double>(other_rows), params.exponent};
+}
+
+/// x = x op(q) in place, a slab of rows at a time.
+void rotate(Context& ctx, MatrixView<float> x, MatrixView<const float> q, Transpose transpose) {
+  Matrix<float> slab(ctx, std::min(kRotatedSlab, x.rows), x.cols, "als rotated slab");
+  for (int64_t begin = 0; begin < x.rows; begin += kRotatedSlab) {
+    const auto part = x.part(begin, std::min(kRotatedSlab, x.rows - begin));
+    const auto out = slab.view().part(0, part.rows);
+    gemm(ctx, 1, part, Transpose::kNo, q, transpose, 0, out);
+    copy(ctx, out.flat(), part.flat());
+  }
+}
+
+}  // namespace
+
+bool detail::als_rotates(const AlsParams& params, int64_t factors) {
+  if (params.objective == AlsObjective::kExplicit) return false;  // w = 0: every basis is an eigenbasis
+  if (params.solver == AlsSolver::kAuto) return factors >= 32;
+  return params.solver != AlsSolver::kCholesky;
+}
+
+AlsSolver detail::als_plan(const AlsParams& params, int64_t factors, int64_t degree) {
+  const bool is_short = degree <= als_short_row(factors);
+  if (params.solver == AlsSolver::kWoodbury) return is_short ? AlsSolver::kWoodbury : AlsSolver::kCholesky;
+  if (params.solver != AlsSolver::kAuto) return params.solver;
+  if (is_short && factors >= 32) return AlsSolver::kWoodbury;
+  return factors <= 128 ? AlsSolver::kCholesky : AlsSolver::kCg;
+}
+
+void als_half_sweep(Context& ctx, CsrView rows, MatrixView<const float> fixed, MatrixView<float> solved,
+                    const AlsParams& params) {
+  constexpr const char* kOp = "als_half_sweep";
+  check_params(kOp, params);
+  check_factors(kOp, fixed.cols, solved.cols, "fixed", "solved");
+  require(rows.rows == solved.rows && rows.cols == fixed.rows, kOp,
+          "rows are " + shape(rows.rows, rows.cols) + ", solved has " + std::to_string(solved.rows) +
+              " rows, fixed has " + std::to_string(fixed.rows) + "; they must be m x n, m and n");
+  check_devices(kOp, ctx, rows, fixed, solved);
+  if (rows.nnz == 0) {
+    fill_zero(ctx, solved.flat());
+    return;
+  }
+
+  const int64_t factors = fixed.cols, width = (factors + 15) / 16 * 16;
+  detail::AlsProblem problem;
+  problem.rows = rows;
+  problem.solved = solved;
+  problem.base_weight = static_cast<float>(pair_weight(params));
+  problem.weight_slope = params.objective == AlsObjective::kExplicit ? 0 : 1;
+  problem.weight_shift = static_cast<float>(static_cast<int>(params.objective == AlsObjective::kExplicit) -
+                                            static_cast<int>(params.objective == AlsObjective::kHuKoren));
+  problem.mean = params.objective == AlsObjective::kExplicit ? params.mean : 0;
+  problem.ridge = ridge(params, fixed.rows);
+  problem.params = params;
+
+  const bool rotates = detail::als_rotates(params, factors);
+  const bool warm_start = params.solver != AlsSolver::kCholesky && params.solver != AlsSolver::kWoodbury;
+  Matrix<float> features, gram_matrix, vectors;
+  Array<float> offset, spectrum;
+  if (params.objective == AlsObjective::kExplicit) {
+    spectrum = Array<float>(ctx, factors, "als spectrum");
+    fill_zero(ctx, spectrum.view());
+  } else {
+    gram_matrix = Matrix<float>(ctx, factors, factors, "als gram");
+    gram(ctx, fixed, gram_matrix.view());
+  }
+  if (rotates) {
+    spectrum = Array<float>(ctx, factors, "als spectrum");
+    vectors = Matrix<float>(ctx, width, factors, "als eigenvectors");  // rows beyond `factors` are the padding
+    fill_zero(ctx, vectors.view().flat());
+    symmetric_eigen(ctx, gram_matrix.view(), spectrum.view(), vectors.view().part(0, factors));
+    features = Matrix<float>(ctx, fixed.rows, width, "als rotated table");
+    gemm(ctx, 1, fixed, Transpose::kNo, vectors.view(), Transpose::kYes, 0, features.view());
+    if (warm_start) rotate(ctx, solved, vectors.view().part(0, factors), Transpose::kYes);
+  } else if (params.biases || width != factors) {
+    features = Matrix<float>(ctx, fixed.rows, width, "als padded table");
+    if (params.biases) offset = Array<float>(ctx, fixed.rows, "als offsets");
+    ctx.on_cuda() ? cuda::als_features(ctx, fixed, features.view(), offset.view())
+                  : cpu::als_features(ctx, fixed, features.view(), offset.view());
+  }
+  problem.fixed = features.rows() > 0 ? features.view() : fixed;
+  problem.offset = offset.view();
+  problem.spectrum = spectrum.view();
+  if (spectrum.empty()) problem.gram = gram_matrix.view();
+  ctx.on_cuda() ? cuda::als_half_sweep(ctx, problem) : cpu::als_half_sweep(ctx, problem);
+  if (rotates) rotate(ctx, solved, vectors.view().part(0, factors), Transpose::kNo);
+}
+
+double als_loss(Context& ctx, CsrView rows, MatrixView<const float> x, MatrixView<const float> y,
+                VectorView<const int64_t> item_offsets, const AlsParams& params) {
+  constexpr const char* kOp = "als_loss";
+  check_params(kOp, params);
+  check_factors(kOp, x.cols, y.cols, "x", "y");
+  require(rows.rows == x.rows && rows.cols == y.rows && item_offsets.size == y.rows + 1, kOp,
+          "rows are " + shape(rows.rows, rows.cols) + ", x has " + std::to_string(x.rows) + " rows, y has " +
+              std::to_string(y.rows) + ", item_offsets has " + std::to_string(item_offsets.size) +
+              "; they must be m x n, m, n and n + 1");
+  check_devices(kOp, ctx, rows, x, y, item_offsets);
+  detail::AlsObjectiveProblem problem{rows,
+                                      x,
+                                      y,
+                                      item_offsets,
+                                      pair_weight(params),
+                                      params.objective == AlsObjective::kHuKoren ? 1.0 : 0.0,
+                                      ridge(params, y.rows),
+                                      ridge(params, x.rows),
+                                      params};
+  ctx.wait();
+  return ctx.on_cuda() ? cuda::als_loss(ctx, problem) : cpu::als_loss(ctx, problem);
+}
+
+}  // namespace kindred
