@@ -37,6 +37,6 @@ std::string nearest(std::string_view name, std::span<const std::string> candidat
 std::string did_you_mean(std::string_view name, std::span<const std::string> candidates);
 
 /// Text for a one-line message: control characters escaped, at most `most` bytes, cut between characters with "…".
-std::string quoted(std::string_view text, size_t most = 60);
+std::string printable(std::string_view text, size_t most = 60);
 
 }  // namespace kindred
