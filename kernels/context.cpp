@@ -9,6 +9,7 @@
 #include <fstream>
 #include <string_view>
 #include <thread>
+#include <utility>
 
 #include "kernels/cpu/simd.hpp"
 #include "kernels/detail/context.hpp"

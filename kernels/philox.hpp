@@ -2,6 +2,7 @@
 // Philox 4x32-10 for host and device code: four 32-bit draws from (key, counter).
 #pragma once
 #include <Random123/philox.h>
+#include <math.h>
 
 #include <array>
 #include <cstdint>
@@ -34,6 +35,14 @@ KINDRED_HOST_DEVICE inline float to_unit_float(uint32_t bits) { return static_ca
 /// Uniform in [0, 1), 53 bits.
 KINDRED_HOST_DEVICE inline double to_unit_double(uint32_t high, uint32_t low) {
   return static_cast<double>((uint64_t{high} << 32 | low) >> 11) * 0x1p-53;
+}
+
+/// Two standard normal draws from two 32-bit draws (Box and Muller 1958).
+KINDRED_HOST_DEVICE inline void to_normals(uint32_t a, uint32_t b, float& x, float& y) {
+  const float radius = sqrtf(-2 * logf((static_cast<float>(a >> 8) + 1) * 0x1p-24f));
+  const float angle = 6.283185307179586f * to_unit_float(b);
+  x = radius * cosf(angle);
+  y = radius * sinf(angle);
 }
 
 }  // namespace kindred
