@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/cpu/als_row.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "kernels/cpu/threads.hpp"
+#include "kernels/detail/context.hpp"
+
+namespace kindred::cpu {
+namespace {
+
+using detail::kAlsSegment;
+
+int64_t round_up(int64_t value) { return (value + 15) / 16 * 16; }
+
+bool all_finite(const float* x, int64_t count) {
+  return std::all_of(x, x + count, [](float value) { return std::isfinite(value); });
+}
+
+}  // namespace
+
+AlsRowSolver::AlsRowSolver(Context& ctx, const detail::AlsProblem& problem, int64_t longest, int64_t longest_alone)
+    : ctx_(ctx), problem_(problem), factors_(problem.factors()), width_(problem.width()) {
+  const CsrView& rows = problem.rows;
+  entries_ = {rows.indices,        rows.values,          problem.fixed.data,   width_,
+              problem.offset.data, problem.weight_slope, problem.weight_shift, problem.mean};
+  const int64_t threads = ctx.threads();
+  system_size_ = width_ * width_ + width_;
+  gathered_size_ = width_ * std::max(als_gather_rows(16), round_up(detail::als_short_row(factors_)));
+  systems_ = Array<float>(ctx, threads * system_size_, "als systems");
+  gathered_ = Array<float>(ctx, threads * gathered_size_, "als gathered rows");
+  vectors_ = Array<float>(ctx, threads * kVectors * width_, "als vectors");
+
+  base_ = Array<float>(ctx, system_size_, "als base");
+  std::fill_n(base_.data(), system_size_, 0.0f);
+  const auto at = [&](int64_t i, int64_t k) -> float& { return base_.data()[i * width_ + k]; };
+  if (!problem.gram.data) {
+    diagonal_ = Array<float>(ctx, width_, "als diagonal");
+    // Eigenvalues of a Gram matrix are not negative, but their computed values may be.
+    for (int64_t k = 0; k < width_; ++k)
+      at(k, k) = diagonal_.data()[k] = k < factors_ ? problem.base_weight * std::max(0.0f, problem.spectrum[k]) : 1.0f;
+  } else {
+    for (int64_t i = 0; i < width_; ++i)
+      for (int64_t k = 0; k < width_; ++k)
+        at(i, k) = i < factors_ && k < factors_ ? problem.base_weight * problem.gram.row(i)[k] : float(i == k);
+  }
+
+  const auto partials = [&](Partials& p, int64_t copies, int64_t slots, int64_t entries) {
+    p.slots = slots;
+    p.entries = problem.params.solver == AlsSolver::kBlock ? entries : 0;
+    p.residuals = Array<float>(ctx, copies * p.entries, "als residuals");
+    if (entries <= kAlsSegment) return;
+    p.sums = Array<float>(ctx, copies * slots * system_size_, "als partial sums");
+    p.totals = Array<double>(ctx, copies * system_size_, "als totals");
+  };
+  partials(alone_, threads, 1, longest_alone);
+  if (longest > longest_alone) partials(spread_, 1, threads, longest);
+}
+
+template <class Segment>
+void AlsRowSolver::for_segments(const Row& row, Segment&& segment) {
+  parallel_for(ctx_, row.degree(), kAlsSegment,
+               [&](int64_t begin, int64_t end, int) { segment(row.begin + begin, row.begin + end); });
+}
+
+template <class Segment>
+void AlsRowSolver::sum_segments(const Row& row, int64_t count, const float* initial, float* out, Segment&& segment) {
+  if (initial != nullptr) {
+    std::copy_n(initial, count, out);
+  } else {
+    std::fill_n(out, count, 0.0f);
+  }
+  if (row.degree() <= kAlsSegment) {
+    segment(row.begin, row.end, out, row.thread);
+    return;
+  }
+  const int64_t copy = &row.partials == &alone_ ? row.thread : 0, slots = row.partials.slots;
+  float* sums = row.partials.sums.data() + copy * slots * system_size_;
+  double* total = row.partials.totals.data() + copy * system_size_;
+  std::copy_n(out, count, total);
+  const int64_t segments = (row.degree() + kAlsSegment - 1) / kAlsSegment;
+  for (int64_t first = 0; first < segments; first += slots) {
+    const int64_t round = std::min(slots, segments - first);
+    parallel_for(ctx_, round, 1, [&](int64_t slot, int64_t, int thread) {
+      const int64_t begin = row.begin + (first + slot) * kAlsSegment;
+      float* sum = sums + slot * system_size_;
+      std::fill_n(sum, count, 0.0f);
+      segment(begin, std::min(begin + kAlsSegment, row.end), sum, thread);
+    });
+    for (int64_t slot = 0; slot < round; ++slot) {
+      const float* sum = sums + slot * system_size_;
+      for (int64_t k = 0; k < count; ++k) total[k] += sum[k];
+    }
+  }
+  std::copy_n(total, count, out);
+}
+
+void AlsRowSolver::solve(int32_t row_index, int thread, Partials& partials) {
+  const int64_t begin = problem_.rows.offsets[row_index], end = problem_.rows.offsets[row_index + 1];
+  const Row row{row_index, thread, begin, end, static_cast<float>(problem_.ridge(end - begin)), partials};
+  float* solved = problem_.solved.row(row_index);
+  if (!als_weights_valid(entries_, begin, end)) {
+    std::fill_n(solved, factors_, 0.0f);
+    detail::report_failure(ctx_, "als_half_sweep", row_index,
+                           "an entry has a negative weight; values must be at least 1 for the hu-koren objective, at "
+                           "least 0 for ials");
+    return;
+  }
+  float* x = vectors(thread);
+  std::copy_n(solved, factors_, x);
+  std::fill(x + factors_, x + width_, 0.0f);
+  bool done = false;
+  switch (detail::als_plan(problem_.params, factors_, row.degree())) {
+    case AlsSolver::kCg:
+      done = solve_cg(row, x);
+      break;
+    case AlsSolver::kBlock:
+      done = solve_block(row, x);
+      break;
+    case AlsSolver::kWoodbury:
+      done = solve_woodbury(row, x);
+      break;
+    default:
+      done = solve_cholesky(row, x);
+  }
+  if (!done || !all_finite(x, factors_)) done = solve_double(row, x);
+  if (done && all_finite(x, factors_)) {
+    std::copy_n(x, factors_, solved);
+    return;
+  }
+  std::fill_n(solved, factors_, 0.0f);
+  detail::report_failure(ctx_, "als_half_sweep", row_index,
+                         done ? "the solution is not finite; look for huge values, or raise regularization"
+                              : "its system is not positive definite even in fp64; raise regularization");
+}
+
+bool AlsRowSolver::solve_cholesky(const Row& row, float* x) {
+  float* a = system(row.thread);
+  sum_segments(row, system_size_, base_.data(), a, [&](int64_t begin, int64_t end, float* out, int thread) {
+    als_add_entries(entries_, begin, end, {0, width_}, nullptr, out, gathered(thread));
+  });
+  for (int64_t k = 0; k < width_; ++k) a[k * width_ + k] += row.lambda;
+  std::copy_n(a + width_ * width_, width_, x);
+  return als_solve(a, width_, x);
+}
+
+bool AlsRowSolver::solve_double(const Row& row, float* x) {
+  Array<double> a(ctx_, system_size_, "als fp64 system");
+  Array<double> scratch(ctx_, als_gather_rows(width_) * width_, "als fp64 gathered rows");
+  std::copy_n(base_.data(), system_size_, a.data());
+  als_add_entries(entries_, row.begin, row.end, {0, width_}, nullptr, a.data(), scratch.data());
+  const double lambda = problem_.ridge(row.degree());
+  for (int64_t k = 0; k < width_; ++k) a.data()[k * width_ + k] += lambda;
+  double* solution = a.data() + width_ * width_;
+  if (!als_solve(a.data(), width_, solution)) return false;
+  std::copy_n(solution, width_, x);
+  return true;
+}
+
+bool AlsRowSolver::solve_cg(const Row& row, float* x) {
+  float* residual = system(row.thread);  // then the sum of squares: the two are summed together
+  float* inverse = residual + width_;
+  float* p = vectors(row.thread) + width_;
+  float* product = p + width_;
+  const float* base = diagonal_.data();
+  sum_segments(row, 2 * width_, nullptr, residual, [&](int64_t begin, int64_t end, float* out, int) {
+    als_add_residual(entries_, begin, end, x, out, out + width_);
+  });
+  float along = 0;  // r . M r
+  for (int64_t k = 0; k < width_; ++k) {
+    residual[k] -= (base[k] + row.lambda) * x[k];
+    inverse[k] = 1 / (base[k] + row.lambda + inverse[k]);
+    p[k] = inverse[k] * residual[k];
+    along += residual[k] * p[k];
+  }
+  for (int step = 0; step < problem_.params.cg_steps && along > 0; ++step) {
+    sum_segments(row, width_, nullptr, product,
+                 [&](int64_t begin, int64_t end, float* out, int) { als_add_product(entries_, begin, end, p, out); });
+    float curvature = 0;
+    for (int64_t k = 0; k < width_; ++k) {
+      product[k] += (base[k] + row.lambda) * p[k];
+      curvature += p[k] * product[k];
+    }
+    if (!(curvature > 0)) return false;
+    const float length = along / curvature;
+    float next = 0;
+    for (int64_t k = 0; k < width_; ++k) {
+      x[k] += length * p[k];
+      residual[k] -= length * product[k];
+      product[k] = inverse[k] * residual[k];
+      next += residual[k] * product[k];
+    }
+    const float carry = next / along;
+    for (int64_t k = 0; k < width_; ++k) p[k] = product[k] + carry * p[k];
+    along = next;
+  }
+  return true;
+}
+
+bool AlsRowSolver::solve_block(const Row& row, float* x) {
+  const float* base = diagonal_.data();
+  float* residuals = row.partials.residuals.data() + (&row.partials == &alone_ ? row.thread * row.partials.entries : 0);
+  for_segments(row, [&](int64_t begin, int64_t end) {
+    for (int64_t e = begin; e < end; ++e) residuals[e - row.begin] = entries_.target(e);
+    als_subtract_scores(entries_, begin, end, {0, width_}, x, residuals + (begin - row.begin));
+  });
+  float* a = system(row.thread);
+  for (int64_t first = 0; first < width_; first += problem_.params.block_size) {
+    const int64_t size = std::min<int64_t>(problem_.params.block_size, width_ - first);
+    sum_segments(row, size * size + size, nullptr, a, [&](int64_t begin, int64_t end, float* out, int thread) {
+      als_add_entries(entries_, begin, end, {first, size}, residuals + (begin - row.begin), out, gathered(thread));
+    });
+    float* change = a + size * size;
+    for (int64_t k = 0; k < size; ++k) {
+      a[k * size + k] += base[first + k] + row.lambda;
+      change[k] -= (base[first + k] + row.lambda) * x[first + k];
+    }
+    if (!als_solve(a, size, change)) return false;
+    for (int64_t k = 0; k < size; ++k) x[first + k] += change[k];
+    if (first + size < width_)
+      for_segments(row, [&](int64_t begin, int64_t end) {
+        als_subtract_scores(entries_, begin, end, {first, size}, change, residuals + (begin - row.begin));
+      });
+  }
+  return true;
+}
+
+// With D = base + lambda I, W = D^-1/2 sqrt(a) y a column for each entry, K = I + Wᵀ W, t = b / sqrt(a) where a > 0 and
+// c = D^-1/2 sum of b y where a = 0:  x = D^-1/2 (W K^-1 (t - Wᵀ c) + c). Entries with a = 0 are zero columns of W.
+bool AlsRowSolver::solve_woodbury(const Row& row, float* x) {
+  const float* base = diagonal_.data();
+  float* scale = vectors(row.thread) + width_;
+  float* rest = scale + width_;
+  float smallest = std::numeric_limits<float>::infinity(), largest = 0;
+  for (int64_t k = 0; k < width_; ++k) {
+    const float d = base[k] + row.lambda;
+    scale[k] = 1 / std::sqrt(d);
+    if (k >= factors_) continue;
+    smallest = std::min(smallest, d);
+    largest = std::max(largest, d);
+  }
+  // Where D is singular to working precision, the system may still be definite: Cholesky tells.
+  if (!(smallest > std::numeric_limits<float>::epsilon() * largest)) return solve_cholesky(row, x);
+  const int64_t padded = round_up(row.degree());
+  float* w = gathered(row.thread);
+  als_gather_columns(entries_, row.begin, row.end, scale, padded, w);
+  float* k_matrix = system(row.thread);
+  float* t = k_matrix + padded * padded;
+  std::fill_n(k_matrix, padded * padded + padded, 0.0f);
+  for (int64_t e = 0; e < padded; ++e) k_matrix[e * padded + e] = 1;
+  als_add_products(w, width_, padded, k_matrix);
+  bool unweighted = false;
+  std::fill_n(rest, width_, 0.0f);
+  for (int64_t e = 0; e < row.degree(); ++e) {
+    const float weight = entries_.weight(row.begin + e), target = entries_.target(row.begin + e);
+    if (weight > 0) {
+      t[e] = target / std::sqrt(weight);
+    } else if (target != 0) {
+      unweighted = true;
+      const float* y = entries_.row(row.begin + e);
+      for (int64_t k = 0; k < width_; ++k) rest[k] += target * y[k];
+    }
+  }
+  if (unweighted)
+    for (int64_t k = 0; k < width_; ++k) {
+      rest[k] *= scale[k];
+      for (int64_t e = 0; e < padded; ++e) t[e] -= w[k * padded + e] * rest[k];
+    }
+  if (!als_solve(k_matrix, padded, t)) return false;
+  for (int64_t k = 0; k < width_; ++k) x[k] = scale[k] * (als_dot(w + k * padded, t, padded) + rest[k]);
+  return true;
+}
+
+}  // namespace kindred::cpu

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// Solves single rows of a half-sweep on the CPU.
+#pragma once
+#include <cstdint>
+#include <span>
+
+#include "kernels/cpu/als_simd.hpp"
+#include "kernels/detail/als.hpp"
+#include "kernels/memory.hpp"
+
+namespace kindred::cpu {
+
+/// Holds what the rows of one half-sweep share, and each thread's scratch. Failures are reported to the context; the
+/// row then becomes 0.
+class AlsRowSolver {
+ public:
+  /// longest: entries of the longest row; longest_alone: of the longest that solve() sees.
+  AlsRowSolver(Context& ctx, const detail::AlsProblem& problem, int64_t longest, int64_t longest_alone);
+
+  /// On the calling thread, inside a body of parallel_for whose thread is given.
+  void solve(int32_t row, int thread) { solve(row, thread, alone_); }
+  /// With all threads, outside of parallel_for.
+  void solve_spread(int32_t row) { solve(row, 0, spread_); }
+
+ private:
+  /// Where the sums of segments meet: `slots` segments are summed at a time.
+  struct Partials {
+    int64_t slots = 1;
+    Array<float> sums;       // (threads or 1) x slots x system
+    Array<double> totals;    // (threads or 1) x system
+    Array<float> residuals;  // (threads or 1) x entries, kBlock only
+    int64_t entries = 0;
+  };
+  struct Row {
+    int32_t row;
+    int thread;
+    int64_t begin, end;
+    float lambda;
+    Partials& partials;
+    int64_t degree() const { return end - begin; }
+  };
+
+  void solve(int32_t row, int thread, Partials& partials);
+  bool solve_cholesky(const Row& row, float* x);
+  bool solve_double(const Row& row, float* x);
+  bool solve_cg(const Row& row, float* x);
+  bool solve_block(const Row& row, float* x);
+  bool solve_woodbury(const Row& row, float* x);
+
+  /// out = initial (zeros where nullptr) + the segments' sums; segment(begin, end, out, thread) adds entries to out.
+  template <class Segment>
+  void sum_segments(const Row& row, int64_t count, const float* initial, float* out, Segment&& segment);
+  /// segment(begin, end) over the row's entries, spread over the threads where the row is.
+  template <class Segment>
+  void for_segments(const Row& row, Segment&& segment);
+
+  float* system(int thread) { return systems_.data() + thread * system_size_; }
+  float* gathered(int thread) { return gathered_.data() + thread * gathered_size_; }
+  float* vectors(int thread) { return vectors_.data() + thread * kVectors * width_; }
+
+  static constexpr int64_t kVectors = 6;
+
+  Context& ctx_;
+  const detail::AlsProblem& problem_;
+  AlsEntries entries_;
+  int64_t factors_, width_;
+  int64_t system_size_, gathered_size_;
+  Array<float> base_;      // the base matrix with w and the padding's 1, then width zeros: an empty row's system
+  Array<float> diagonal_;  // its diagonal where it is diagonal
+  Array<float> systems_, gathered_, vectors_;
+  Partials alone_, spread_;
+};
+
+}  // namespace kindred::cpu
