@@ -2,6 +2,8 @@
 // The catalogue: titles and tags of items, looked up by id.
 #include "engine/data/catalogue.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <unordered_map>
@@ -26,8 +28,8 @@ void for_each_record(const Table& table, Body&& body) {
   try {
     while (reader.next()) {
       if (reader.fields().size() != table.width()) {
-        throw RecordError{reader.offset(), "expected " + std::to_string(table.width()) + " fields, found " +
-                                               std::to_string(reader.fields().size())};
+        throw RecordError{reader.offset(),
+                          fmt::format("expected {} fields, found {}", table.width(), reader.fields().size())};
       }
       body(reader);
     }
@@ -43,8 +45,8 @@ std::string_view field(const RecordReader& reader, const Column& column) {
 std::string_view text_field(const RecordReader& reader, const Column& column) {
   const std::string_view text = field(reader, column);
   if (!valid_utf8(text)) {
-    throw RecordError{reader.offset(), column.label + ": expected UTF-8, found " + kindred::quoted(text) +
-                                           "; convert the file with iconv"};
+    throw RecordError{reader.offset(), fmt::format("{}: expected UTF-8, found '{}'; convert the file with iconv",
+                                                   column.label, printable(text))};
   }
   return text;
 }
@@ -112,8 +114,8 @@ Catalogue read_catalogue(const CatalogueFile& file, const Ids& ids) {
     int64_t& seen =
         row >= 0 ? seen_at[static_cast<size_t>(row)] : others.try_emplace(std::string(id), -1).first->second;
     if (seen >= 0) {
-      throw RecordError{reader.offset(), id_column.label + ": expected each id once, found " + kindred::quoted(id) +
-                                             " here and on line " + std::to_string(table.line(seen))};
+      throw RecordError{reader.offset(), fmt::format("{}: expected each id once, found '{}' here and on line {}",
+                                                     id_column.label, printable(id), table.line(seen))};
     }
     seen = static_cast<int64_t>(reader.offset());
     const std::string_view title = text_field(reader, title_column), tag_text = text_field(reader, tags_column);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/data/id_map.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <functional>
@@ -66,10 +68,9 @@ int32_t IdMap::number(std::string_view id) {
                                [&](const Entry& entry) { return !entry.is_text && entry.value == value; });
   } else {
     if (id.empty()) throw BadId{"expected an id, found ''"};
-    if (type_ == IdType::kInteger) throw BadId{"expected a whole number as id, found " + kindred::quoted(id)};
+    if (type_ == IdType::kInteger) throw BadId{fmt::format("expected a whole number as id, found '{}'", printable(id))};
     if (id.size() > kMaxIdBytes) {
-      throw BadId{"expected an id of at most 1,024 bytes, found " + std::to_string(id.size()) +
-                  " bytes: " + kindred::quoted(id, 40)};
+      throw BadId{fmt::format("expected an id of at most 1,024 bytes, found {}: '{}'", id.size(), printable(id, 40))};
     }
     const Entry next{static_cast<int64_t>(text_offsets_.size()) - 1, true};
     const int32_t before = size();
@@ -77,7 +78,7 @@ int32_t IdMap::number(std::string_view id) {
                                [&](const Entry& entry) { return entry.is_text && text(entry) == id; });
     if (last_number_ == before) {
       if (!valid_utf8(id))
-        throw BadId{"expected an id in UTF-8, found " + kindred::quoted(id) + "; convert the file with iconv"};
+        throw BadId{fmt::format("expected an id in UTF-8, found '{}'; convert the file with iconv", printable(id))};
       texts_ += id;
       text_offsets_.push_back(texts_.size());
     }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // From the config's data and split sections to train, validation and test.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <numeric>
 #include <utility>
@@ -129,8 +131,8 @@ HeldOut read_held_out(Context& ctx, const std::filesystem::path& path, const cha
 
 void check_shares(double test, double validation) {
   if (test < 0 || validation < 0 || test + validation >= 1) {
-    throw InputError("split: expected test and validation of at least 0 and together below 1, found " +
-                     format_double(test) + " and " + format_double(validation));
+    throw InputError(fmt::format(
+        "split: expected test and validation of at least 0 and together below 1, found {} and {}", test, validation));
   }
 }
 
@@ -168,8 +170,8 @@ PreparedData prepare(const DataOptions& options, const SplitOptions& split, uint
       data.train = std::move(train);
     }
   } else {
-    throw InputError("split.protocol: expected \"random\", \"files\" or \"none\", found " +
-                     kindred::quoted(split.protocol));
+    throw InputError(fmt::format("split.protocol: expected \"random\", \"files\" or \"none\", found '{}'",
+                                 printable(split.protocol)));
   }
   log_info(
       "parts",

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/data/reader.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <atomic>
 #include <optional>
@@ -61,7 +63,7 @@ int32_t number_of(IdMap& map, std::string_view id, size_t offset, const std::str
   try {
     return map.number(id);
   } catch (const BadId& bad) {
-    throw RecordError{offset, label + ": " + bad.message};
+    throw RecordError{offset, fmt::format("{}: {}", label, bad.message)};
   }
 }
 
@@ -76,7 +78,7 @@ struct CsvColumns {
 void check_width(const RecordReader& reader, size_t width) {
   const size_t found = reader.fields().size();
   if (found == width) return;
-  throw RecordError{reader.offset(), "expected " + std::to_string(width) + " fields, found " + std::to_string(found)};
+  throw RecordError{reader.offset(), fmt::format("expected {} fields, found {}", width, found)};
 }
 
 void parse_csv(std::string_view text, const Dialect& dialect, const CsvColumns& columns, RowBlock& block, IdMap& users,
@@ -98,7 +100,7 @@ void parse_csv(std::string_view text, const Dialect& dialect, const CsvColumns& 
       const std::string_view field = at(reader, columns.value);
       if (!parse_number(field, value)) {
         throw RecordError{reader.offset(),
-                          columns.value.label + ": expected a number, found " + kindred::quoted(field)};
+                          fmt::format("{}: expected a number, found '{}'", columns.value.label, printable(field))};
       }
       block.values.push_back(value);
     }
@@ -109,8 +111,8 @@ void parse_csv(std::string_view text, const Dialect& dialect, const CsvColumns& 
         const char* expected = columns.form == TimeForm::kIso       ? "an ISO 8601 time"
                                : columns.form == TimeForm::kInteger ? "a Unix time in whole numbers"
                                                                     : "a Unix time";
-        throw RecordError{reader.offset(), columns.time.label + ": expected " + expected +
-                                               " as in the first row, found " + kindred::quoted(field)};
+        throw RecordError{reader.offset(), fmt::format("{}: expected {} as in the first row, found '{}'",
+                                                       columns.time.label, expected, printable(field))};
       }
       block.times.push_back(raw);
     }
@@ -199,7 +201,7 @@ RawRows read_adjacency(Context& ctx, const std::filesystem::path& path, const Da
   RawRows rows = read_pieces(
       ctx, text, cut_at_records(text, {"\n", false}, kPieceBytes), id_type(options.id_type), parse_adjacency,
       [&](const RecordError& error) {
-        throw InputError(path.string() + ":" + std::to_string(line_number(text, error.offset)) + ": " + error.message);
+        throw InputError(fmt::format("{}:{}: {}", path.string(), line_number(text, error.offset), error.message));
       });
   rows.lines = line_number(text, text.size()) - (text.ends_with('\n') ? 1 : 0);
   if (rows.count == 0) throw InputError(path.string() + ": no line has an item; expected lines 'user item item …'");
@@ -212,7 +214,8 @@ RawRows read_adjacency(Context& ctx, const std::filesystem::path& path, const Da
 RawRows read_rows(Context& ctx, const std::filesystem::path& path, const DataOptions& options) {
   if (options.format == "csv") return read_csv(ctx, path, options);
   if (options.format == "adjacency") return read_adjacency(ctx, path, options);
-  throw InputError("data.format: expected \"csv\" or \"adjacency\", found " + kindred::quoted(options.format));
+  throw InputError(
+      fmt::format("data.format: expected \"csv\" or \"adjacency\", found '{}'", printable(options.format)));
 }
 
 }  // namespace kindred

@@ -60,7 +60,7 @@ std::string_view delimiter_name(std::string_view delimiter) { return delimiter =
 std::string joined(std::span<const std::string> names) {
   constexpr size_t kMost = 12;
   std::string out;
-  for (size_t i = 0; i < std::min(names.size(), kMost); ++i) out += (i ? ", " : "") + kindred::quoted(names[i], 40);
+  for (size_t i = 0; i < std::min(names.size(), kMost); ++i) out += (i ? ", " : "") + printable(names[i], 40);
   return names.size() > kMost ? out + ", …" : out;
 }
 
@@ -112,11 +112,11 @@ Column Table::find_column(const ColumnWish& wish, const std::vector<std::string>
   }
   if (!wish.required && wish.name.empty()) return {};
   const bool named = !wish.name.empty();
-  throw InputError(fmt::format("{}: no column {}; found {}{}{}; set {} to a name{}", name_,
-                               named ? kindred::quoted(wish.name) : fmt::format("for the {}", wish.what), joined(first),
-                               first.size() == 1 ? " (columns are parted by , tab ; | or ::)" : "",
-                               did_you_mean(named ? std::string_view(wish.name) : wish.usual.front(), first), wish.key,
-                               header ? "" : ", or to a number from 1 where the file has no header"));
+  const std::string asked = named ? fmt::format("'{}'", printable(wish.name)) : fmt::format("for the {}", wish.what);
+  throw InputError(fmt::format("{}: no column {}; found {}{}; set {} to a name{}{}", name_, asked, joined(first),
+                               first.size() == 1 ? " (columns are parted by , tab ; | or ::)" : "", wish.key,
+                               header ? "" : ", or to a number from 1 where the file has no header",
+                               did_you_mean(named ? std::string_view(wish.name) : wish.usual.front(), first)));
 }
 
 std::vector<std::string> Table::record_at(size_t start, size_t* end) const {
