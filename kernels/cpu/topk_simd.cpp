@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+// The vector half of top_k. Items are packed into panels of three vectors' width, factor by factor, so that a tile of
+// kRows queries x one panel is kRows x 3 accumulators, each fed by one broadcast and one fused multiply-add. With 32
+// registers (AVX-512) eight queries fit, with 16 four. Scores never leave the registers unless one beats its query's
+// threshold. A slab of panels stays in the second-level cache while all queries of the block pass over it.
+#include "kernels/cpu/topk_simd.hpp"
+
+#include <hwy/cache_control.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/cpu/topk_simd.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace kindred::cpu {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using Floats = hn::ScalableTag<float>;
+constexpr Floats kFloats;
+constexpr int kVectors = 3;
+#if HWY_TARGET <= HWY_AVX3
+constexpr int kRows = 8;
+#else
+constexpr int kRows = 4;
+#endif
+
+/// Panel p of the slab holds items first + p * width ...: a row of biases, then a row of each factor, `width` floats
+/// each. Items past the end get a bias of -infinity, which no threshold lets through.
+void pack_panel(MatrixView<const float> items, const float* bias, int64_t first, int64_t last, int64_t width,
+                float* panel) {
+  const int64_t d = items.cols, count = std::min(width, last - first);
+  for (int64_t j = 0; j < width; ++j) panel[j] = j >= count ? -HUGE_VALF : bias != nullptr ? bias[first + j] : 0.f;
+  float* const factors = panel + width;
+  int64_t j = 0;
+  for (; j + 4 <= count; j += 4) {
+    const float *a = items.row(first + j), *b = a + d, *c = b + d, *e = c + d;
+    float* to = factors + j;
+    for (int64_t k = 0; k < d; ++k, to += width) to[0] = a[k], to[1] = b[k], to[2] = c[k], to[3] = e[k];
+  }
+  for (; j < width; ++j)
+    for (int64_t k = 0; k < d; ++k) factors[k * width + j] = j < count ? items.row(first + j)[k] : 0.f;
+}
+
+/// Takes the scores of one row of a tile that beat the threshold.
+HWY_NOINLINE void take(const CandidateLists& lists, int64_t query, const float* scores, int64_t width, int64_t first) {
+  Candidate* const list = lists.lists + query * lists.capacity;
+  int32_t count = lists.counts[query];
+  const float threshold = lists.thresholds[query];
+  for (int64_t j = 0; j < width; ++j) {
+    if (!(scores[j] > threshold)) continue;
+    const auto item = static_cast<int32_t>(first + j);
+    if (lists.excluded_offsets != nullptr &&
+        std::binary_search(lists.excluded_items + lists.excluded_offsets[query],
+                           lists.excluded_items + lists.excluded_offsets[query + 1], item))
+      continue;
+    list[count++] = {scores[j], item};
+  }
+  lists.counts[query] = count;
+  if (count + width > lists.capacity) prune(lists, query);
+}
+
+/// A tile of R queries against one panel.
+template <int R>
+HWY_INLINE void tile(const float* queries, int64_t d, const float* panel, int64_t query, int64_t first,
+                     const CandidateLists& lists) {
+  const size_t lanes = hn::Lanes(kFloats);
+  const int64_t width = kVectors * static_cast<int64_t>(lanes);
+  hn::Vec<Floats> sum[R][kVectors];
+  for (int v = 0; v < kVectors; ++v) {
+    const auto bias = hn::Load(kFloats, panel + static_cast<size_t>(v) * lanes);
+    for (int r = 0; r < R; ++r) sum[r][v] = bias;
+  }
+  const float* y = panel + width;
+  for (int64_t k = 0; k < d; ++k, y += width) {
+    const auto y0 = hn::Load(kFloats, y), y1 = hn::Load(kFloats, y + lanes), y2 = hn::Load(kFloats, y + 2 * lanes);
+    for (int r = 0; r < R; ++r) {
+      const auto x = hn::Set(kFloats, queries[r * d + k]);
+      sum[r][0] = hn::MulAdd(x, y0, sum[r][0]);
+      sum[r][1] = hn::MulAdd(x, y1, sum[r][1]);
+      sum[r][2] = hn::MulAdd(x, y2, sum[r][2]);
+    }
+  }
+  for (int r = 0; r < R; ++r) {
+    const auto threshold = hn::Set(kFloats, lists.thresholds[query + r]);
+    const auto any =
+        hn::Or(hn::Gt(sum[r][0], threshold), hn::Or(hn::Gt(sum[r][1], threshold), hn::Gt(sum[r][2], threshold)));
+    if (HWY_LIKELY(hn::AllFalse(kFloats, any))) continue;
+    HWY_ALIGN float scores[kVectors * HWY_MAX_BYTES / sizeof(float)];
+    for (int v = 0; v < kVectors; ++v) hn::Store(sum[r][v], kFloats, scores + static_cast<size_t>(v) * lanes);
+    take(lists, query + r, scores, width, first);
+  }
+}
+
+void score_items(MatrixView<const float> queries, MatrixView<const float> items, const float* bias, int64_t first,
+                 int64_t last, const CandidateLists& lists, float* panels) {
+  const int64_t d = items.cols, width = kVectors * static_cast<int64_t>(hn::Lanes(kFloats));
+  const int64_t panel_floats = width * (d + 1);
+  const int64_t slab = std::max<int64_t>(1, topk_panel_floats(d) / panel_floats);  // panels
+  constexpr int64_t kBlock = 64;                                                   // queries that stay near a panel
+  for (int64_t from = first; from < last; from += slab * width) {
+    const int64_t panel_count = std::min(slab, (last - from + width - 1) / width);
+    for (int64_t p = 0; p < panel_count; ++p)
+      pack_panel(items, bias, from + p * width, last, width, panels + p * panel_floats);
+    for (int64_t block = 0; block < queries.rows; block += kBlock) {
+      const int64_t end = std::min(queries.rows, block + kBlock);
+      for (int64_t p = 0; p < panel_count; ++p) {
+        const float* panel = panels + p * panel_floats;
+        const int64_t item = from + p * width;
+        int64_t q = block;
+        for (; q + kRows <= end; q += kRows) tile<kRows>(queries.row(q), d, panel, q, item, lists);
+        for (; q < end; ++q) tile<1>(queries.row(q), d, panel, q, item, lists);
+      }
+    }
+  }
+}
+
+void dot_rows(const float* x, MatrixView<const float> y, const int32_t* col, int64_t count, float* out) {
+  const int64_t d = y.cols;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(kFloats));
+  for (int64_t e = 0; e < count; ++e) {
+    const float* const row = y.row(col[e]);
+    if (e + 6 < count)
+      for (int64_t k = 0; k < d; k += 16) hwy::Prefetch(y.row(col[e + 6]) + k);
+    auto s0 = hn::Zero(kFloats), s1 = s0;
+    int64_t k = 0;
+    for (; k + 2 * lanes <= d; k += 2 * lanes) {
+      s0 = hn::MulAdd(hn::LoadU(kFloats, x + k), hn::LoadU(kFloats, row + k), s0);
+      s1 = hn::MulAdd(hn::LoadU(kFloats, x + k + lanes), hn::LoadU(kFloats, row + k + lanes), s1);
+    }
+    for (; k + lanes <= d; k += lanes) s0 = hn::MulAdd(hn::LoadU(kFloats, x + k), hn::LoadU(kFloats, row + k), s0);
+    float sum = hn::GetLane(hn::SumOfLanes(kFloats, hn::Add(s0, s1)));
+    for (; k < d; ++k) sum += x[k] * row[k];
+    out[e] = sum;
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace kindred::cpu
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace kindred::cpu {
+
+HWY_EXPORT(score_items);
+HWY_EXPORT(dot_rows);
+
+void score_items(MatrixView<const float> queries, MatrixView<const float> items, const float* bias, int64_t first,
+                 int64_t last, const CandidateLists& lists, float* panels) {
+  HWY_DYNAMIC_DISPATCH(score_items)(queries, items, bias, first, last, lists, panels);
+}
+
+void dot_rows(const float* x, MatrixView<const float> y, const int32_t* col, int64_t count, float* out) {
+  HWY_DYNAMIC_DISPATCH(dot_rows)(x, y, col, count, out);
+}
+
+}  // namespace kindred::cpu
+#endif

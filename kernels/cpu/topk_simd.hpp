@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Between the planning half of top_k (topk.cpp) and its vector half (topk_simd.cpp).
+#pragma once
+#include <cstdint>
+
+#include "kernels/views.hpp"
+
+namespace kindred::cpu {
+
+struct Candidate {
+  float score;
+  int32_t item;
+};
+/// The order of lists: score descending, then item ascending.
+inline bool before(const Candidate& a, const Candidate& b) {
+  return a.score > b.score || (a.score == b.score && a.item < b.item);
+}
+
+/// The best so far of a block of queries. A list is unordered; when `capacity` is reached, prune() keeps its k best and
+/// raises the query's threshold to the k-th. Items come in ascending order, so a later one that equals the k-th loses.
+struct CandidateLists {
+  Candidate* lists;   // queries x capacity
+  int32_t* counts;    // queries
+  float* thresholds;  // queries; only scores above it are taken
+  int64_t capacity;   // at least 2 k, and a tile's items beyond k
+  int64_t k;
+  // Items that query q must not get: indices[offsets[q] .. offsets[q + 1]), ascending; null: none.
+  const int64_t* excluded_offsets;
+  const int32_t* excluded_items;
+};
+void prune(const CandidateLists& lists, int64_t query);
+
+/// Scores of queries [0, count) against items [first, last) of the table: products in register tiles of queries x
+/// items, compared in registers with the thresholds. `panels`: scratch of topk_panel_floats(d) floats.
+void score_items(MatrixView<const float> queries, MatrixView<const float> items, const float* bias, int64_t first,
+                 int64_t last, const CandidateLists& lists, float* panels);
+/// Enough for any instruction set.
+int64_t topk_panel_floats(int64_t d);
+
+/// out[e] = x . y_{col[e]} for one x. Sums in a fixed order.
+void dot_rows(const float* x, MatrixView<const float> y, const int32_t* col, int64_t count, float* out);
+
+}  // namespace kindred::cpu
