@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+// A model file to a FittedModel. Everything is checked before it is used: which version, which shapes against each
+// other, indices, finite values, checksums.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "engine/core/error.hpp"
+#include "engine/store/hdf5.hpp"
+#include "engine/store/model_file.hpp"
+#include "engine/store/model_layout.hpp"
+
+namespace kindred {
+namespace {
+
+using hdf5::Reader;
+using hdf5::Type;
+namespace layout = model_layout;
+
+std::filesystem::path file_of(const std::filesystem::path& path) {
+  if (!std::filesystem::is_directory(path)) return path;
+  const auto file = path / "model.h5";
+  if (!std::filesystem::exists(file))
+    throw InputError(fmt::format("{}: a folder without model.h5; expected a model file or the folder of a finished run",
+                                 path.string()));
+  return file;
+}
+
+template <size_t n>
+size_t word(const Reader& reader, const std::string& object, const std::string& name,
+            const std::array<std::string_view, n>& words) {
+  const std::string found = reader.text(object, name);
+  const auto at = std::find(words.begin(), words.end(), found);
+  if (at == words.end()) {
+    std::string expected;
+    for (const std::string_view w : words) expected += fmt::format("{}'{}'", expected.empty() ? "" : ", ", w);
+    reader.fail(object, fmt::format("{} is '{}'; expected one of {}", name, printable(found), expected));
+  }
+  return static_cast<size_t>(at - words.begin());
+}
+
+void expect(const Reader& reader, const std::string& path, Type type, const std::vector<int64_t>& extents) {
+  const hdf5::Form& form = reader.form(path);
+  if (form.type == type && form.extents == extents) return;
+  hdf5::Form wanted{.type = type, .item_bytes = type == Type::kInt64 ? 8 : 4, .extents = extents};
+  reader.fail(path, fmt::format("it is {} of {}; expected {} of {}", form.type_name(), fmt::join(form.extents, " x "),
+                                type == Type::kString ? "text" : wanted.type_name(), fmt::join(extents, " x ")));
+}
+
+void check_finite(const Reader& reader, const std::string& path, std::span<const std::byte> bytes, int64_t first) {
+  const std::span values(reinterpret_cast<const float*>(bytes.data()), bytes.size() / sizeof(float));
+  const auto bad = std::find_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
+  if (bad == values.end()) return;
+  const int64_t row =
+      first + (bad - values.begin()) * static_cast<int64_t>(sizeof(float)) / reader.form(path).row_bytes();
+  reader.fail(path, fmt::format("row {} holds {}; expected finite values", row, *bad));
+}
+
+/// Appends what a reader hands over, each value checked.
+Reader::Take append_finite(const Reader& reader, const std::string& path, std::vector<float>& to) {
+  return [&reader, path, &to](int64_t first, std::span<const std::byte> bytes) {
+    check_finite(reader, path, bytes, first);
+    const auto* from = reinterpret_cast<const float*>(bytes.data());
+    to.insert(to.end(), from, from + bytes.size() / sizeof(float));
+  };
+}
+
+std::vector<float> read_floats(const Reader& reader, const std::string& path, int64_t count) {
+  if (!reader.has(path)) return {};
+  expect(reader, path, Type::kFloat32, {count});
+  std::vector<float> values;
+  values.reserve(static_cast<size_t>(count));
+  reader.read(path, append_finite(reader, path, values));
+  return values;
+}
+
+HostMatrix read_table(const Reader& reader, const std::string& path, int64_t rows, int64_t cols) {
+  expect(reader, path, Type::kFloat32, {rows, cols});
+  HostMatrix table;
+  table.rows = rows;
+  table.cols = cols;
+  table.data.reserve(static_cast<size_t>(rows * cols));
+  reader.read(path, append_finite(reader, path, table.data));
+  return table;
+}
+
+template <class Add>
+void read_strings(const Reader& reader, const std::string& path, int64_t count, const Add& add) {
+  expect(reader, path, Type::kString, {count});
+  const auto length = static_cast<size_t>(reader.form(path).item_bytes);
+  reader.read(path, [&](int64_t, std::span<const std::byte> rows) {
+    for (size_t at = 0; at < rows.size(); at += length) {
+      const std::string_view padded(reinterpret_cast<const char*>(rows.data()) + at, length);
+      add(padded.substr(0, padded.find_last_not_of('\0') + 1));
+    }
+  });
+}
+
+std::vector<std::string> read_texts(const Reader& reader, const std::string& path, int64_t count) {
+  std::vector<std::string> texts;
+  texts.reserve(static_cast<size_t>(count));
+  read_strings(reader, path, count, [&](std::string_view text) { texts.emplace_back(text); });
+  return texts;
+}
+
+std::shared_ptr<const Ids> read_ids(const Reader& reader, const std::string& path, int64_t count) {
+  try {
+    if (reader.form(path).type == Type::kInt64) {
+      expect(reader, path, Type::kInt64, {count});
+      return std::make_shared<const Ids>(Ids::integers(reader.values<int64_t>(path)));
+    }
+    std::string blob;
+    std::vector<int64_t> offsets{0};
+    offsets.reserve(static_cast<size_t>(count) + 1);
+    read_strings(reader, path, count, [&](std::string_view id) {
+      blob += id;
+      offsets.push_back(static_cast<int64_t>(blob.size()));
+    });
+    blob.shrink_to_fit();
+    return std::make_shared<const Ids>(Ids::strings(std::move(blob), std::move(offsets)));
+  } catch (const InputError& error) {
+    if (std::string_view(error.what()).find(path) != std::string_view::npos) throw;
+    reader.fail(path, error.what());
+  }
+}
+
+HostCsr read_csr(const Reader& reader, const std::string& path, int64_t rows, int64_t cols) {
+  if (reader.text(path, "encoding-type") != "csr_matrix" || reader.text(path, "encoding-version") != "0.1.0")
+    reader.fail(path, "its encoding is not csr_matrix 0.1.0");
+  const std::vector<int64_t> shape = reader.integers(path, "shape");
+  if (shape != std::vector<int64_t>{rows, cols})
+    reader.fail(path, fmt::format("its shape is {}; expected {} x {}", fmt::join(shape, " x "), rows, cols));
+  HostCsr matrix;
+  matrix.cols = cols;
+  expect(reader, path + "/indptr", Type::kInt64, {rows + 1});
+  matrix.offsets = reader.values<int64_t>(path + "/indptr");
+  const hdf5::Form& indices = reader.form(path + "/indices");
+  const int64_t nnz = indices.extents.size() == 1 ? indices.extents[0] : -1;
+  expect(reader, path + "/indices", Type::kInt32, {nnz});
+  if (matrix.offsets.front() != 0 || matrix.offsets.back() != nnz ||
+      !std::is_sorted(matrix.offsets.begin(), matrix.offsets.end()))
+    reader.fail(path + "/indptr", fmt::format("it does not ascend from 0 to {}, the number of indices", nnz));
+  matrix.indices = reader.values<int32_t>(path + "/indices");
+  for (int64_t r = 0; r < rows; ++r) {
+    int64_t last = -1;
+    for (const int32_t index : matrix.row(r)) {
+      if (index <= last || index >= cols)
+        reader.fail(path + "/indices",
+                    fmt::format("row {} holds {} after {}; expected ascending indices below {}", r, index, last, cols));
+      last = index;
+    }
+  }
+  expect(reader, path + "/data", Type::kFloat32, {nnz});
+  // Where each value is 1 none is kept, which is what a HostCsr without values means.
+  reader.read(path + "/data", [&](int64_t first, std::span<const std::byte> bytes) {
+    const std::span values(reinterpret_cast<const float*>(bytes.data()), bytes.size() / sizeof(float));
+    check_finite(reader, path + "/data", bytes, first);
+    if (matrix.values.empty()) {
+      if (std::all_of(values.begin(), values.end(), [](float v) { return v == 1; })) return;
+      matrix.values.reserve(static_cast<size_t>(nnz));
+      matrix.values.assign(static_cast<size_t>(first), 1.f);
+    }
+    matrix.values.insert(matrix.values.end(), values.begin(), values.end());
+  });
+  return matrix;
+}
+
+Catalogue read_catalogue(const Reader& reader, int64_t items) {
+  Catalogue catalogue;
+  if (reader.has("/items/title")) catalogue.titles = read_texts(reader, "/items/title", items);
+  if (reader.has("/items/tags")) {
+    const hdf5::Form& names = reader.form("/items/tags/names");
+    catalogue.tag_names = read_texts(reader, "/items/tags/names", names.rows());
+    catalogue.tags = read_csr(reader, "/items/tags", items, names.rows());
+    catalogue.tags.values.clear();
+  }
+  return catalogue;
+}
+
+Scorer read_scorer(const Reader& reader, int64_t users, int64_t items, bool user_side) {
+  constexpr std::array<std::string_view, 2> kScorers = {"constant", "factors"};
+  if (word(reader, "/", "scorer", kScorers) == 0) {
+    reader.form("/items/bias");
+    return Constant{read_floats(reader, "/items/bias", items)};
+  }
+  const int64_t dimension = reader.integer("/", "dimension");
+  Factors factors;
+  factors.items = read_table(reader, "/items/factors", items, dimension);
+  factors.item_bias = read_floats(reader, "/items/bias", items);
+  if (user_side) {
+    factors.users = read_table(reader, "/users/factors", users, dimension);
+    factors.user_bias = read_floats(reader, "/users/bias", users);
+  }
+  return factors;
+}
+
+float finite(const Reader& reader, const std::string& object, const std::string& name) {
+  const float value = reader.number(object, name);
+  if (!std::isfinite(value)) reader.fail(object, fmt::format("attribute {} is not finite", name));
+  return value;
+}
+
+FoldIn read_fold_in(const Reader& reader) {
+  const std::string path = "/fold_in";
+  constexpr std::array<std::string_view, 2> kMethods = {"none", "als"};
+  if (!reader.has(path) || word(reader, path, "method", kMethods) == 0) return NoFoldIn{};
+  AlsFoldIn fold_in;
+  AlsParams& params = fold_in.params;
+  params.objective = static_cast<AlsObjective>(word(reader, path, "objective", layout::kObjectives));
+  fold_in.alpha = finite(reader, path, "alpha");
+  fold_in.log_confidence = word(reader, path, "confidence", std::array<std::string_view, 2>{"linear", "log"}) == 1;
+  params.unobserved_weight = finite(reader, path, "unobserved_weight");
+  params.regularization = finite(reader, path, "regularization");
+  params.exponent = finite(reader, path, "exponent");
+  params.biases = reader.integer(path, "biases") != 0;
+  params.mean = finite(reader, path, "mean");
+  return fold_in;
+}
+
+}  // namespace
+
+FittedModel load_model(const std::filesystem::path& path, const LoadParts& parts) {
+  Reader reader(file_of(path));
+  layout::check_version(reader, layout::kFormat);
+  reader.inspect(layout::paths());
+  reader.check_content(layout::counts, layout::root_attribute_counts);
+
+  FittedModel model;
+  model.name = reader.text("/", "name");
+  model.model = reader.text("/", "model");
+  model.metric = static_cast<Metric>(word(reader, "/", "metric", layout::kMetrics));
+  model.link = static_cast<Link>(word(reader, "/", "link", layout::kLinks));
+  model.global_mean = finite(reader, "/", "global_mean");
+  model.predicts_values = reader.integer("/", "predicts_values") != 0;
+  model.created = reader.text("/", "created");
+  model.content_hash = reader.text("/", "content_hash");
+  const int64_t users = reader.integer("/", "users"), items = reader.integer("/", "items");
+  if (users < 0 || users > INT32_MAX || items < 0 || items > INT32_MAX)
+    reader.fail("/", fmt::format("{} users and {} items; expected up to 2,147,483,647 of each", users, items));
+
+  model.users = read_ids(reader, "/users/ids", users);
+  model.items = read_ids(reader, "/items/ids", items);
+  model.scorer = read_scorer(reader, users, items, parts.users);
+  model.fold_in = read_fold_in(reader);
+  if (parts.users) {
+    model.user_offset = read_floats(reader, "/users/offset", users);
+    model.user_scale = read_floats(reader, "/users/scale", users);
+  }
+  if (reader.has("/items/count")) {
+    expect(reader, "/items/count", Type::kInt64, {items});
+    model.item_count = reader.values<int64_t>("/items/count");
+  }
+  model.item_mean = read_floats(reader, "/items/mean", items);
+  if (parts.catalogue) model.catalogue = read_catalogue(reader, items);
+  if (parts.history) {
+    if (reader.has("/history")) model.history = read_csr(reader, "/history", users, items);
+    if (reader.has("/held_out/validation"))
+      model.held_out_validation = read_csr(reader, "/held_out/validation", users, items);
+    if (reader.has("/held_out/test")) model.held_out_test = read_csr(reader, "/held_out/test", users, items);
+  }
+  model.config_toml = reader.scalar_text("/meta/config");
+  model.metrics_json = reader.scalar_text("/meta/metrics");
+  return model;
+}
+
+HostMatrix load_rows(const std::filesystem::path& path, const std::string& table, int64_t begin, int64_t count) {
+  Reader reader(file_of(path));
+  layout::check_version(reader, layout::kFormat);
+  reader.inspect(layout::paths());
+  const hdf5::Form& form = reader.form(table);
+  if (form.type != Type::kFloat32 || form.extents.size() != 2) reader.fail(table, "not a table of float32");
+  if (begin < 0 || count < 0 || begin > form.rows() - count)
+    reader.fail(table, fmt::format("rows {} to {} asked for; it has {}", begin, begin + count, form.rows()));
+  HostMatrix part;
+  part.rows = count;
+  part.cols = form.extents[1];
+  part.data.reserve(static_cast<size_t>(count * part.cols));
+  reader.read_rows(table, begin, count, append_finite(reader, table, part.data));
+  return part;
+}
+
+}  // namespace kindred

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+// A FittedModel to a model file, dataset by dataset.
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <ctime>
+
+#include "engine/core/error.hpp"
+#include "engine/core/log.hpp"
+#include "engine/store/hdf5.hpp"
+#include "engine/store/model_file.hpp"
+#include "engine/store/model_layout.hpp"
+
+namespace kindred {
+namespace {
+
+using hdf5::Writer;
+namespace layout = model_layout;
+
+/// Floats that a reader would refuse are not written.
+void check_finite(const std::string& path, std::span<const float> values, int64_t columns) {
+  for (size_t i = 0; i < values.size(); ++i)
+    if (!std::isfinite(values[i])) {
+      const int64_t row = static_cast<int64_t>(i) / std::max<int64_t>(1, columns);
+      throw NumericError(fmt::format("{}: row {} holds {}; the model was not written", path, row, values[i]), row);
+    }
+}
+
+void write_floats(Writer& writer, const std::string& path, std::span<const float> values) {
+  if (values.empty()) return;
+  check_finite(path, values, 1);
+  writer.dataset(path, hdf5::floats({static_cast<int64_t>(values.size())}), std::as_bytes(values));
+}
+
+void write_table(Writer& writer, const std::string& path, const HostMatrix& table) {
+  check_finite(path, table.data, table.cols);
+  writer.dataset(path, hdf5::floats({table.rows, table.cols}), std::as_bytes(std::span(table.data)));
+}
+
+/// Strings of a fixed length: text(row) for each row, padded by zero bytes, a chunk at a time.
+template <class Text>
+void write_strings(Writer& writer, const std::string& path, int64_t rows, const Text& text) {
+  int64_t longest = 0;
+  for (int64_t r = 0; r < rows; ++r) {
+    const std::string_view s = text(r);
+    longest = std::max<int64_t>(longest, static_cast<int64_t>(s.size()));
+    if (s.ends_with('\0'))
+      throw InputError(
+          fmt::format("{}: '{}' ends in a zero byte, which the model file cannot hold", path, printable(s)));
+  }
+  const hdf5::Form form = hdf5::strings(longest, {rows});
+  Writer::Dataset dataset(writer, path, form, true);
+  std::string block;
+  for (int64_t r = 0; r < rows; ++r) {
+    const std::string_view s = text(r);
+    block.append(s).append(static_cast<size_t>(form.item_bytes) - s.size(), '\0');
+    if (block.size() >= 1 << 20 || r + 1 == rows) {
+      dataset.append(std::as_bytes(std::span<const char>(block)));
+      block.clear();
+    }
+  }
+  dataset.finish();
+}
+
+/// At most kMostTitleBytes of a text, cut between characters.
+std::string_view cut(std::string_view text) {
+  if (text.size() <= layout::kMostTitleBytes) return text;
+  size_t end = layout::kMostTitleBytes;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+  return text.substr(0, end);
+}
+
+void write_ids(Writer& writer, const std::string& path, const Ids& ids) {
+  if (ids.integer())
+    writer.dataset(path, hdf5::int64s({ids.size()}), std::as_bytes(ids.values()));
+  else
+    write_strings(writer, path, ids.size(), [&](int64_t r) { return ids.string(r); });
+}
+
+/// A CSR group as SciPy and AnnData have it. Values are written even where each is 1, but deflated then.
+void write_csr(Writer& writer, const std::string& path, const HostCsr& matrix, bool with_values = true) {
+  writer.group(path);
+  writer.attribute(path, "encoding-type", std::string("csr_matrix"));
+  writer.attribute(path, "encoding-version", std::string("0.1.0"));
+  writer.attribute(path, "shape", std::vector<int64_t>{matrix.rows(), matrix.cols});
+  writer.dataset(path + "/indptr", hdf5::int64s({matrix.rows() + 1}), std::as_bytes(std::span(matrix.offsets)));
+  writer.dataset(path + "/indices", hdf5::int32s({matrix.nnz()}), std::as_bytes(std::span(matrix.indices)));
+  const bool ones =
+      !with_values || std::all_of(matrix.values.begin(), matrix.values.end(), [](float v) { return v == 1; });
+  hdf5::Form form = hdf5::floats({matrix.nnz()});
+  form.deflate = ones;
+  Writer::Dataset data(writer, path + "/data", form, true);
+  if (ones) {
+    const std::vector<float> block(static_cast<size_t>(std::min<int64_t>(matrix.nnz(), 1 << 18)), 1.f);
+    for (int64_t left = matrix.nnz(); left > 0; left -= static_cast<int64_t>(block.size()))
+      data.append(std::span(block).first(static_cast<size_t>(std::min<int64_t>(left, 1 << 18))));
+  } else {
+    check_finite(path + "/data", matrix.values, 1);
+    data.append(std::span(matrix.values));
+  }
+  data.finish();
+}
+
+void write_catalogue(Writer& writer, const Catalogue& catalogue) {
+  if (!catalogue.titles.empty()) {
+    const auto titles = static_cast<int64_t>(catalogue.titles.size());
+    const auto title = [&](int64_t r) { return cut(catalogue.titles[static_cast<size_t>(r)]); };
+    const auto shortened = std::count_if(catalogue.titles.begin(), catalogue.titles.end(),
+                                         [](const std::string& t) { return cut(t).size() < t.size(); });
+    if (shortened > 0)
+      log_warning("titles longer than 1,024 bytes were cut", {{"titles", static_cast<int64_t>(shortened)}});
+    write_strings(writer, "/items/title", titles, title);
+  }
+  if (catalogue.tags.rows() > 0) {
+    write_csr(writer, "/items/tags", catalogue.tags);
+    write_strings(writer, "/items/tags/names", static_cast<int64_t>(catalogue.tag_names.size()),
+                  [&](int64_t r) { return cut(catalogue.tag_names[static_cast<size_t>(r)]); });
+  }
+}
+
+void write_scorer(Writer& writer, const Scorer& scorer) {
+  if (const auto* constant = std::get_if<Constant>(&scorer)) {
+    write_floats(writer, "/items/bias", constant->items);
+    return;
+  }
+  const auto& factors = std::get<Factors>(scorer);
+  write_table(writer, "/users/factors", factors.users);
+  write_table(writer, "/items/factors", factors.items);
+  write_floats(writer, "/users/bias", factors.user_bias);
+  write_floats(writer, "/items/bias", factors.item_bias);
+}
+
+void write_fold_in(Writer& writer, const FoldIn& fold_in) {
+  const std::string path = "/fold_in";
+  writer.group(path);
+  const auto* als = std::get_if<AlsFoldIn>(&fold_in);
+  writer.attribute(path, "method", std::string(als ? "als" : "none"));
+  if (!als) return;
+  const AlsParams& params = als->params;
+  writer.attribute(path, "objective", std::string(layout::kObjectives[static_cast<size_t>(params.objective)]));
+  writer.attribute(path, "alpha", als->alpha);
+  writer.attribute(path, "confidence", std::string(als->log_confidence ? "log" : "linear"));
+  writer.attribute(path, "unobserved_weight", params.unobserved_weight);
+  writer.attribute(path, "regularization", params.regularization);
+  writer.attribute(path, "exponent", params.exponent);
+  writer.attribute(path, "biases", static_cast<int64_t>(params.biases));
+  writer.attribute(path, "mean", params.mean);
+}
+
+std::string now() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
+
+}  // namespace
+
+std::string save_model(const FittedModel& model, const std::filesystem::path& path, KeepHistory history) {
+  const auto* factors = std::get_if<Factors>(&model.scorer);
+  Writer writer(path);
+  const auto root = [&](const char* name, const hdf5::Attribute& value) {
+    writer.attribute("/", name, value, layout::root_attribute_counts(name));
+  };
+  root("format", std::string(layout::kFormat));
+  root("format_version", layout::kFormatVersion);
+  root("kindred_version", std::string(KINDRED_VERSION));
+  root("name", model.name);
+  root("model", model.model);
+  root("scorer", std::string(factors ? "factors" : "constant"));
+  root("metric", std::string(layout::kMetrics[static_cast<size_t>(model.metric)]));
+  root("link", std::string(layout::kLinks[static_cast<size_t>(model.link)]));
+  root("global_mean", model.global_mean);
+  root("predicts_values", static_cast<int64_t>(model.predicts_values));
+  root("users", model.num_users());
+  root("items", model.num_items());
+  root("dimension", factors ? factors->items.cols : 0);
+  root("created", model.created.empty() ? now() : model.created);
+
+  const Ids none;
+  writer.group("/users");
+  write_ids(writer, "/users/ids", model.users ? *model.users : none);
+  writer.group("/items");
+  write_ids(writer, "/items/ids", model.items ? *model.items : none);
+  write_scorer(writer, model.scorer);
+  write_floats(writer, "/users/offset", model.user_offset);
+  write_floats(writer, "/users/scale", model.user_scale);
+  if (!model.item_count.empty())
+    writer.dataset("/items/count", hdf5::int64s({static_cast<int64_t>(model.item_count.size())}),
+                   std::as_bytes(std::span(model.item_count)));
+  write_floats(writer, "/items/mean", model.item_mean);
+  write_catalogue(writer, model.catalogue);
+  write_fold_in(writer, model.fold_in);
+  if (history != KeepHistory::kNone) {
+    const bool values = history == KeepHistory::kValues;
+    if (model.history.rows() > 0) write_csr(writer, "/history", model.history, values);
+    if (model.held_out_validation.rows() > 0 || model.held_out_test.rows() > 0) writer.group("/held_out");
+    if (model.held_out_validation.rows() > 0)
+      write_csr(writer, "/held_out/validation", model.held_out_validation, values);
+    if (model.held_out_test.rows() > 0) write_csr(writer, "/held_out/test", model.held_out_test, values);
+  }
+  writer.group("/meta");
+  writer.text("/meta/config", model.config_toml, false);
+  writer.text("/meta/metrics", model.metrics_json, false);
+  return writer.commit();
+}
+
+}  // namespace kindred
