@@ -99,6 +99,7 @@ bool catalogue_ids_are_integers(const CatalogueFile& file) {
 
 Catalogue read_catalogue(const CatalogueFile& file, const Ids& ids) {
   const Table table(file.file, wishes(file.columns));
+  table.log_findings();
   const Column &id_column = table.column(0), &title_column = table.column(1), &tags_column = table.column(2);
   Catalogue catalogue;
   if (title_column.index >= 0) catalogue.titles.resize(static_cast<size_t>(ids.size()));

@@ -60,7 +60,7 @@ struct PreparedData {
   Interactions train;
   HeldOut validation, test;
   Catalogue catalogue;
-  int64_t rows_read = 0, duplicates = 0;  ///< lines of the interaction files; pairs merged
+  int64_t rows_read = 0, duplicates = 0;  ///< interactions in the files; those merged into an earlier one
 };
 
 /// Reads, maps ids, splits. Independent of the order of rows in the file (the split draws by ids' rows and the seed),

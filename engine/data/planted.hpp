@@ -82,7 +82,8 @@ class Planted {
  public:
   explicit Planted(const SynthOptions& options);
 
-  static constexpr float kMeanRating = 3.3f, kTasteOnRating = 0.5f, kNoise = 0.6f;
+  static constexpr float kMeanRating = 3.3f, kTasteOnRating = 0.5f;
+  static constexpr double kNoise = 0.6;           ///< standard deviation of a rating around the expected one
   static constexpr int64_t kCommunityUsers = 50;  ///< users of a community are similar and know each other
   static constexpr int kMostTags = 3;
 

@@ -146,6 +146,7 @@ RawRows read_csv(Context& ctx, const std::filesystem::path& path, const DataOpti
       {"time", "data.columns.time", names.time, {"timestamp", "time"}},
   };
   const Table table(path, wishes);
+  table.log_findings();
   CsvColumns columns{table.column(0), table.column(1), table.column(2), table.column(3), table.width(), {}};
   if (columns.time.index >= 0) {
     RecordReader first(table.records(), table.dialect());
@@ -164,7 +165,6 @@ RawRows read_csv(Context& ctx, const std::filesystem::path& path, const DataOpti
       [&](const RecordError& error) { table.fail(error.offset, error.message); });
   rows.has_values = columns.value.index >= 0;
   rows.has_times = columns.time.index >= 0;
-  rows.lines = rows.count;
   if (rows.has_times) scale_times(ctx, rows, columns.form, columns.time.label, path.string());
   return rows;
 }
@@ -203,7 +203,6 @@ RawRows read_adjacency(Context& ctx, const std::filesystem::path& path, const Da
       [&](const RecordError& error) {
         throw InputError(fmt::format("{}:{}: {}", path.string(), line_number(text, error.offset), error.message));
       });
-  rows.lines = line_number(text, text.size()) - (text.ends_with('\n') ? 1 : 0);
   if (rows.count == 0) throw InputError(path.string() + ": no line has an item; expected lines 'user item item …'");
   log_info("reading", {{"file", path.string()}, {"format", "adjacency"}});
   return rows;

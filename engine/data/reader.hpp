@@ -25,7 +25,6 @@ struct RawRows {
   std::vector<IdMap> users, items;  ///< one a thread
   bool has_values = false, has_times = false;
   int64_t count = 0;  ///< rows
-  int64_t lines = 0;  ///< records of the file: rows, but for adjacency lists, where a line has many
 };
 
 /// Reads a file in options.format. Throws InputError for the first bad record of the file.

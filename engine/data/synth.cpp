@@ -170,7 +170,7 @@ void write_user(const SynthOptions& options, const Planted& planted, int64_t row
   for (const int32_t item : items) {
     const float affinity = planted.affinity(user, item);
     const float expected = planted.expected_rating(user, item, affinity);
-    const float noisy = expected + Planted::kNoise * draws.normal();
+    const double noisy = static_cast<double>(expected) + Planted::kNoise * static_cast<double>(draws.normal());
     const int halves = std::clamp(static_cast<int>(std::lround(noisy * 2)), 1, 10);
     const int64_t time = start + draws.below(stay + 1);
     pair.resize(user_size);
@@ -354,8 +354,8 @@ std::string truth_json(const SynthOptions& options, const Totals& totals, int64_
 }}
 )",
                      options.users, options.items, options.interactions, options.seed, options.factors,
-                     std::sqrt(totals.squared_error / count), static_cast<double>(Planted::kNoise),
-                     totals.rating_sum / count, kinds, friend_pairs);
+                     std::sqrt(totals.squared_error / count), Planted::kNoise, totals.rating_sum / count, kinds,
+                     friend_pairs);
 }
 
 void check(const SynthOptions& options) {
@@ -409,6 +409,6 @@ double SynthTruth::expected_rating(int64_t user, int64_t item) const {
   return static_cast<double>(impl_->planted.expected_rating(planted_user, item - 1, affinity));
 }
 
-double SynthTruth::noise() const { return static_cast<double>(Planted::kNoise); }
+double SynthTruth::noise() const { return Planted::kNoise; }
 
 }  // namespace kindred

@@ -82,40 +82,41 @@ Table::Table(const std::filesystem::path& path, std::span<const ColumnWish> wish
   size_t second = 0;
   const std::vector<std::string> first = record_at(start, &second);
   width_ = first.size();
-  const bool header = has_header(wishes, first, second);
-  records_ = header ? second : start;
-
-  std::string said;
+  header_ = has_header(wishes, first, second);
+  records_ = header_ ? second : start;
   for (const ColumnWish& wish : wishes) {
-    Column column = find_column(wish, first, header);
-    if (column.index >= 0) said += fmt::format("{}{}={}", said.empty() ? "" : " ", wish.what, column.label);
+    Column column = find_column(wish, first);
+    if (column.index >= 0) findings_ += fmt::format("{}{}={}", findings_.empty() ? "" : " ", wish.what, column.label);
     columns_.push_back(std::move(column));
   }
   if (records().find_first_not_of("\r\n") == std::string_view::npos) {
     throw InputError(name_ + ": a header and no rows");
   }
-  log_info("reading", {{"file", name_},
-                       {"delimiter", delimiter_name(dialect_.delimiter)},
-                       {"header", header ? "yes" : "no"},
-                       {"columns", said}});
 }
 
-Column Table::find_column(const ColumnWish& wish, const std::vector<std::string>& first, bool header) const {
-  int index = header ? find_name(wish, first) : -1;
+void Table::log_findings() const {
+  log_info("reading", {{"file", name_},
+                       {"delimiter", delimiter_name(dialect_.delimiter)},
+                       {"header", header_ ? "yes" : "no"},
+                       {"columns", findings_}});
+}
+
+Column Table::find_column(const ColumnWish& wish, const std::vector<std::string>& first) const {
+  int index = header_ ? find_name(wish, first) : -1;
   if (index < 0 && !wish.name.empty()) index = column_number(wish.name);
   if (index >= static_cast<int>(first.size())) {
     throw InputError(fmt::format("{}: {} = {}: the file has {} columns", name_, wish.key, wish.name, first.size()));
   }
   if (index >= 0) {
     const auto place = static_cast<size_t>(index);
-    return {index, header ? first[place] : fmt::format("column {}", place + 1)};
+    return {index, header_ ? first[place] : fmt::format("column {}", place + 1)};
   }
   if (!wish.required && wish.name.empty()) return {};
   const bool named = !wish.name.empty();
   const std::string asked = named ? fmt::format("'{}'", printable(wish.name)) : fmt::format("for the {}", wish.what);
   throw InputError(fmt::format("{}: no column {}; found {}{}; set {} to a name{}{}", name_, asked, joined(first),
                                first.size() == 1 ? " (columns are parted by , tab ; | or ::)" : "", wish.key,
-                               header ? "" : ", or to a number from 1 where the file has no header",
+                               header_ ? "" : ", or to a number from 1 where the file has no header",
                                did_you_mean(named ? std::string_view(wish.name) : wish.usual.front(), first)));
 }
 

@@ -29,7 +29,7 @@ struct Column {
 
 class Table {
  public:
-  /// Opens `path`, finds the delimiter (, tab ; | ::), the header and the wished columns, and says so in the log.
+  /// Opens `path`, finds the delimiter (, tab ; | ::), the header and the wished columns.
   /// Throws InputError: no such file, empty, header alone, a column missing (with what was found and the nearest name).
   Table(const std::filesystem::path& path, std::span<const ColumnWish> wishes);
 
@@ -38,6 +38,8 @@ class Table {
   const Dialect& dialect() const { return dialect_; }
   const Column& column(size_t wish) const { return columns_[wish]; }
   size_t width() const { return width_; }
+  /// Says in the log what was found.
+  void log_findings() const;
 
   /// The line on which the record at `offset` in records() begins.
   int64_t line(int64_t offset) const;
@@ -45,7 +47,7 @@ class Table {
   [[noreturn]] void fail(size_t offset, const std::string& message) const;
 
  private:
-  Column find_column(const ColumnWish& wish, const std::vector<std::string>& first, bool header) const;
+  Column find_column(const ColumnWish& wish, const std::vector<std::string>& first) const;
   void find_dialect(std::span<const ColumnWish> wishes, size_t start);
   bool has_header(std::span<const ColumnWish> wishes, const std::vector<std::string>& first, size_t second) const;
   std::vector<std::string> record_at(size_t start, size_t* end) const;
@@ -54,6 +56,8 @@ class Table {
   MappedFile file_;
   Dialect dialect_;
   size_t records_ = 0, width_ = 0;
+  bool header_ = false;
+  std::string findings_;  // "user=userId item=movieId"
   std::vector<Column> columns_;
 };
 
