@@ -8,6 +8,7 @@
 #include "kernels/detail/dense.hpp"
 #include "kernels/detail/random.hpp"
 #include "kernels/detail/sparse.hpp"
+#include "kernels/detail/topk.hpp"
 
 namespace kindred::cuda {
 namespace {
@@ -63,5 +64,17 @@ void als_features(Context&, MatrixView<const float>, MatrixView<float>, VectorVi
 }
 void als_half_sweep(Context&, const detail::AlsProblem&) { unavailable("als_half_sweep"); }
 double als_loss(Context&, const detail::AlsObjectiveProblem&) { unavailable("als_loss"); }
+
+void top_k(Context&, MatrixView<const float>, MatrixView<const float>, VectorView<const float>, CsrView,
+           MatrixView<int32_t>, MatrixView<float>) {
+  unavailable("top_k");
+}
+void pair_scores(Context&, MatrixView<const float>, MatrixView<const float>, VectorView<const int32_t>,
+                 VectorView<const int32_t>, VectorView<float>) {
+  unavailable("pair_scores");
+}
+void pair_scores(Context&, MatrixView<const float>, MatrixView<const float>, CsrView, VectorView<float>) {
+  unavailable("pair_scores");
+}
 
 }  // namespace kindred::cuda
