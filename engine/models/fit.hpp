@@ -31,7 +31,8 @@ struct FitHooks {
   const FitState* resume = nullptr;  ///< go on from here
 };
 
-/// The parts of a FittedModel that do not depend on the method: ids, item counts and means, history.
+/// The parts of a FittedModel that do not depend on the method: ids, item counts and means. The history is left to the
+/// caller, who has it: a copy of the interactions in every snapshot would double the memory of a run.
 FittedModel describe(const Interactions& train, std::string model);
 
 }  // namespace kindred
