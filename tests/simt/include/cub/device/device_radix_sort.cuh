@@ -26,31 +26,49 @@ struct DeviceRadixSort {
   static cudaError_t SortPairs(void* temporary, size_t& temporary_bytes, DoubleBuffer<Key>& keys,
                                DoubleBuffer<Value>& values, int64_t count, int begin_bit, int end_bit,
                                cudaStream_t stream) {
-    if (temporary == nullptr) {
-      temporary_bytes = 1024;
-      return cudaSuccess;
+    if (!measured(temporary, temporary_bytes)) {
+      simt::enqueue(stream, [=, from = keys.Current(), to = keys.Alternate(), carried = values.Current(),
+                             carried_to = values.Alternate()] {
+        const auto order = sorted(from, count, begin_bit, end_bit);
+        for (size_t i = 0; i < order.size(); ++i) {
+          to[i] = from[order[i]];
+          carried_to[i] = carried[order[i]];
+        }
+      });
+      keys.selector ^= 1;
+      values.selector ^= 1;
     }
-    const Key* key = keys.Current();
-    const Value* value = values.Current();
-    Key* key_out = keys.Alternate();
-    Value* value_out = values.Alternate();
-    simt::enqueue(stream, [=] {
-      const auto digits = [&](int64_t i) {
-        const Key shifted = static_cast<Key>(key[i] >> begin_bit);
-        const int bits = end_bit - begin_bit;
-        return bits >= static_cast<int>(8 * sizeof(Key)) ? shifted : static_cast<Key>(shifted & ((Key{1} << bits) - 1));
-      };
-      std::vector<int64_t> order(static_cast<size_t>(count));
-      std::iota(order.begin(), order.end(), int64_t{0});
-      std::stable_sort(order.begin(), order.end(), [&](int64_t i, int64_t j) { return digits(i) < digits(j); });
-      for (int64_t i = 0; i < count; ++i) {
-        key_out[i] = key[order[static_cast<size_t>(i)]];
-        value_out[i] = value[order[static_cast<size_t>(i)]];
-      }
-    });
-    keys.selector ^= 1;
-    values.selector ^= 1;
     return cudaSuccess;
+  }
+
+  template <class Key>
+  static cudaError_t SortKeys(void* temporary, size_t& temporary_bytes, DoubleBuffer<Key>& keys, int64_t count,
+                              int begin_bit, int end_bit, cudaStream_t stream) {
+    if (!measured(temporary, temporary_bytes)) {
+      simt::enqueue(stream, [=, from = keys.Current(), to = keys.Alternate()] {
+        const auto order = sorted(from, count, begin_bit, end_bit);
+        for (size_t i = 0; i < order.size(); ++i) to[i] = from[order[i]];
+      });
+      keys.selector ^= 1;
+    }
+    return cudaSuccess;
+  }
+
+ private:
+  static bool measured(const void* temporary, size_t& bytes) {
+    if (temporary == nullptr) bytes = 1024;
+    return temporary == nullptr;
+  }
+
+  template <class Key>
+  static std::vector<size_t> sorted(const Key* keys, int64_t count, int begin_bit, int end_bit) {
+    const Key mask =
+        end_bit - begin_bit >= static_cast<int>(8 * sizeof(Key)) ? ~Key{0} : (Key{1} << (end_bit - begin_bit)) - 1;
+    const auto digits = [&](size_t i) { return static_cast<Key>(keys[i] >> begin_bit & mask); };
+    std::vector<size_t> order(static_cast<size_t>(count));
+    std::iota(order.begin(), order.end(), size_t{0});
+    std::stable_sort(order.begin(), order.end(), [&](size_t i, size_t j) { return digits(i) < digits(j); });
+    return order;
   }
 };
 
