@@ -9,6 +9,7 @@
 
 #include "kernels/dense.hpp"
 #include "kernels/detail/als.hpp"
+#include "kernels/detail/check.hpp"
 #include "kernels/memory.hpp"
 
 namespace kindred {
@@ -17,10 +18,8 @@ namespace {
 constexpr int64_t kMaxFactors = 1025;
 constexpr int64_t kRotatedSlab = 4096;  // rows of `solved` that are rotated at a time
 
-std::string shape(int64_t rows, int64_t cols) { return std::to_string(rows) + " x " + std::to_string(cols); }
-
 void require(bool holds, const char* op, const std::string& message) {
-  if (!holds) throw InvalidArgument(std::string(op) + ": " + message);
+  if (!holds) detail::bad_argument(op, message);
 }
 
 void check_params(const char* op, const AlsParams& params) {
@@ -46,12 +45,6 @@ void check_factors(const char* op, int64_t left, int64_t right, const char* left
               std::to_string(right) + "; both need the model's factors");
   require(left >= 1 && left <= kMaxFactors, op,
           std::to_string(left) + " factors; there must be 1 to " + std::to_string(kMaxFactors));
-}
-
-template <class... Views>
-void check_devices(const char* op, const Context& ctx, const Views&... views) {
-  require(((views.device == ctx.device()) && ...), op,
-          "an argument is not on the context's device " + ctx.device_name() + "; upload it first");
 }
 
 /// w of the objective.
@@ -97,9 +90,11 @@ void als_half_sweep(Context& ctx, CsrView rows, MatrixView<const float> fixed, M
   check_params(kOp, params);
   check_factors(kOp, fixed.cols, solved.cols, "fixed", "solved");
   require(rows.rows == solved.rows && rows.cols == fixed.rows, kOp,
-          "rows are " + shape(rows.rows, rows.cols) + ", solved has " + std::to_string(solved.rows) +
-              " rows, fixed has " + std::to_string(fixed.rows) + "; they must be m x n, m and n");
-  check_devices(kOp, ctx, rows, fixed, solved);
+          "rows are " + detail::shape(rows) + ", solved has " + std::to_string(solved.rows) + " rows, fixed has " +
+              std::to_string(fixed.rows) + "; they must be m x n, m and n");
+  detail::check_device(ctx, kOp, "rows", rows);
+  detail::check_device(ctx, kOp, "fixed", fixed);
+  detail::check_device(ctx, kOp, "solved", solved);
   if (rows.nnz == 0) {
     fill_zero(ctx, solved.flat());
     return;
@@ -156,10 +151,13 @@ double als_loss(Context& ctx, CsrView rows, MatrixView<const float> x, MatrixVie
   check_params(kOp, params);
   check_factors(kOp, x.cols, y.cols, "x", "y");
   require(rows.rows == x.rows && rows.cols == y.rows && item_offsets.size == y.rows + 1, kOp,
-          "rows are " + shape(rows.rows, rows.cols) + ", x has " + std::to_string(x.rows) + " rows, y has " +
+          "rows are " + detail::shape(rows) + ", x has " + std::to_string(x.rows) + " rows, y has " +
               std::to_string(y.rows) + ", item_offsets has " + std::to_string(item_offsets.size) +
               "; they must be m x n, m, n and n + 1");
-  check_devices(kOp, ctx, rows, x, y, item_offsets);
+  detail::check_device(ctx, kOp, "rows", rows);
+  detail::check_device(ctx, kOp, "x", x);
+  detail::check_device(ctx, kOp, "y", y);
+  detail::check_device(ctx, kOp, "item_offsets", item_offsets);
   detail::AlsObjectiveProblem problem{rows,
                                       x,
                                       y,

@@ -196,7 +196,7 @@ bool AlsRowSolver::solve_cg(const Row& row, float* x) {
     for (int64_t k = 0; k < width_; ++k) p[k] = product[k] + carry * p[k];
     along = next;
   }
-  return true;
+  return std::isfinite(along);
 }
 
 bool AlsRowSolver::solve_block(const Row& row, float* x) {
