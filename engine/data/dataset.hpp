@@ -14,28 +14,28 @@ namespace kindred {
 
 /// A column by name, or by number from 1 where the file has no header; "" where the config names none.
 struct InteractionColumns {
-  std::string user, item, value, time, event;
+  std::string user{}, item{}, value{}, time{}, event{};
 };
 struct CatalogueColumns {
-  std::string id, title, tags;
+  std::string id{}, title{}, tags{};
 };
 
 struct CatalogueFile {
-  std::filesystem::path file;  ///< "" : none
-  CatalogueColumns columns;
+  std::filesystem::path file{};  ///< "" : none
+  CatalogueColumns columns{};
   std::string tag_separator = "|";
 };
 
 struct DataOptions {
-  std::filesystem::path interactions;
+  std::filesystem::path interactions{};
   std::string format = "csv";  ///< "csv" | "adjacency"
-  InteractionColumns columns;
+  InteractionColumns columns{};
   std::string id_type = "auto";  ///< "auto" | "string" | "integer"
-  CatalogueFile items;
+  CatalogueFile items{};
 };
 
 struct SplitFiles {
-  std::filesystem::path train, validation, test;
+  std::filesystem::path train{}, validation{}, test{};
 };
 
 struct SplitOptions {
@@ -43,7 +43,7 @@ struct SplitOptions {
   double test = 0.1, validation = 0.1;
   bool validation_given = false;  ///< "files" draws a validation part only where the config asks
   bool per_user = true;
-  SplitFiles files;
+  SplitFiles files{};
 };
 
 /// A held-out part. `matrix` has the shape of train. `unknown[u]` counts user u's held-out items that train does not

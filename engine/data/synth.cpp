@@ -382,7 +382,7 @@ void write_synthetic(const std::filesystem::path& folder, const SynthOptions& op
     throw InputError(
         fmt::format("{}: cannot make this folder{}", folder.string(), error ? ": " + error.message() : ""));
   }
-  Context ctx({.device = "cpu", .seed = options.seed});
+  Context ctx({.device = "cpu", .threads = options.threads, .seed = options.seed});
   const Planted planted(options);
   PendingFile ratings(folder / "ratings.csv"), events(folder / "events.csv"), items(folder / "items.csv"),
       users(folder / "users.csv"), friends(folder / "friends.csv"), truth(folder / "truth.json");

@@ -12,6 +12,7 @@ struct SynthOptions {
   int64_t users = 1000, items = 500, interactions = 50000;
   uint64_t seed = 42;
   int factors = 8;  ///< rank of the planted taste
+  int threads = 0;  ///< 0: all cores; the bytes are the same for any number
 };
 
 /// Writes ratings.csv, events.csv, items.csv, users.csv, friends.csv and truth.json into `folder`, streaming: memory

@@ -51,8 +51,11 @@ int find_name(const ColumnWish& wish, std::span<const std::string> header) {
   return -1;
 }
 
-int64_t names_found(std::span<const ColumnWish> wishes, std::span<const std::string> header) {
-  return std::count_if(wishes.begin(), wishes.end(), [&](const auto& wish) { return find_name(wish, header) >= 0; });
+// How many wishes a record answers by name. Numbers do not count: in a file without a header a value may look like one.
+int64_t names_found(std::span<const ColumnWish> wishes, std::span<const std::string> record) {
+  return std::count_if(wishes.begin(), wishes.end(), [&](const ColumnWish& wish) {
+    return column_number(wish.name) < 0 && find_name(wish, record) >= 0;
+  });
 }
 
 std::string_view delimiter_name(std::string_view delimiter) { return delimiter == "\t" ? "tab" : delimiter; }
