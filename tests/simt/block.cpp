@@ -26,8 +26,8 @@ void __sanitizer_finish_switch_fiber(void*, const void**, size_t*) {}
 }  // namespace
 #endif
 
-thread_local uint3 threadIdx, blockIdx;
-thread_local dim3 blockDim, gridDim;
+constinit thread_local uint3 threadIdx{}, blockIdx{};
+constinit thread_local dim3 blockDim, gridDim;
 
 namespace simt {
 

@@ -111,8 +111,8 @@ void* find_symbol(void* library, const char* name);
 #define dlopen simt::load_library
 #define dlsym simt::find_symbol
 
-extern thread_local uint3 threadIdx, blockIdx;
-extern thread_local dim3 blockDim, gridDim;
+extern constinit thread_local uint3 threadIdx, blockIdx;  // constinit: no wrapper that initializes them on each use
+extern constinit thread_local dim3 blockDim, gridDim;
 constexpr int warpSize = 32;
 
 // Synchronization.
