@@ -340,9 +340,11 @@ class Workers {
 
   void run(const Launch& launch) {
     const std::lock_guard one_launch(launch_mutex_);
+    // Another order at each launch: a test that compares two runs bit by bit then sees what depends on the order.
+    order_seed_ = seed.load() * 1000003u + launches_++;
     order_.resize(size_t{launch.grid.x} * launch.grid.y * launch.grid.z);
     std::iota(order_.begin(), order_.end(), 0u);
-    std::shuffle(order_.begin(), order_.end(), std::mt19937(seed.load()));
+    std::shuffle(order_.begin(), order_.end(), std::mt19937(order_seed_));
     std::unique_lock lock(mutex_);
     launch_ = &launch;
     next_ = 0;
@@ -366,7 +368,7 @@ class Workers {
       lock.unlock();
       for (size_t i; (i = next_.fetch_add(1)) < order_.size();) {
         try {
-          own.run(*launch_, order_[i], order_[i] + 1 + 1000003 * seed.load());
+          own.run(*launch_, order_[i], order_seed_ + 7919u * (order_[i] + 1));
         } catch (const std::exception& error) {
           next_ = order_.size();
           const std::lock_guard guard(mutex_);
@@ -387,7 +389,7 @@ class Workers {
   std::vector<unsigned> order_;
   std::atomic<size_t> next_{0};
   std::exception_ptr failure_;
-  unsigned busy_ = 0;
+  unsigned busy_ = 0, order_seed_ = 0, launches_ = 0;
   uint64_t generation_ = 0;
   bool stop_ = false;
 };

@@ -33,7 +33,6 @@ cublasStatus_t cublasSetStream_v2(cublasHandle_t handle, cudaStream_t stream) {
   handle->stream = stream;
   return CUBLAS_STATUS_SUCCESS;
 }
-cublasStatus_t cublasSetMathMode(cublasHandle_t, cublasMath_t) { return CUBLAS_STATUS_SUCCESS; }
 const char* cublasGetStatusString(cublasStatus_t status) {
   return status == CUBLAS_STATUS_SUCCESS ? "success" : "invalid value";
 }
@@ -74,13 +73,10 @@ void* load_library(const char* name, int) {
 void* find_symbol(void*, const char* name) {
 #define SYMBOL(function) \
   { #function, reinterpret_cast < void*>(&function) }
-  static const std::map<std::string, void*> symbols = {SYMBOL(cublasCreate_v2),
-                                                       SYMBOL(cublasDestroy_v2),
-                                                       SYMBOL(cublasSetStream_v2),
-                                                       SYMBOL(cublasSetMathMode),
-                                                       SYMBOL(cublasGetStatusString),
-                                                       SYMBOL(cublasSgemm_v2_64),
-                                                       SYMBOL(cublasSgemmStridedBatched_64)};
+  static const std::map<std::string, void*> symbols = {
+      SYMBOL(cublasCreate_v2),       SYMBOL(cublasDestroy_v2),  SYMBOL(cublasSetStream_v2),
+
+      SYMBOL(cublasGetStatusString), SYMBOL(cublasSgemm_v2_64), SYMBOL(cublasSgemmStridedBatched_64)};
 #undef SYMBOL
   const auto found = symbols.find(name);
   return found == symbols.end() ? nullptr : found->second;

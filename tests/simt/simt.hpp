@@ -43,7 +43,8 @@ namespace simt {
 
 using Where = std::source_location;
 
-/// Another seed, another order of blocks and of the threads in each. Results must not depend on it.
+/// Orders of blocks and of the threads in each are drawn from this and the number of the launch. Results must not
+/// depend on them.
 extern std::atomic<unsigned> seed;
 /// Bytes that cudaMalloc hands out in all before it reports that memory is exhausted.
 extern std::atomic<int64_t> memory_limit;

@@ -3,10 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <numeric>
 #include <string>
 #include <vector>
 
+#include "kernels/cuda/device/bf16.cuh"
+#include "kernels/cuda/device/keys.cuh"
 #include "kernels/cuda/device/memory.cuh"
 #include "kernels/cuda/device/mma.cuh"
 #include "kernels/cuda/device/reduce.cuh"
@@ -180,6 +183,89 @@ TEST(Simt, TensorCoreTwinMultipliesTiles) {
       for (size_t k = 0; k < 8; ++k) want += double{a[i * 8 + k]} * double{b[j * 8 + k]};
       EXPECT_NEAR(got[i * 16 + j], want, 8 * 0x1p-20);  // split operands: 2^-22 a product of at most 1
     }
+}
+
+__global__ void multiply_bf16(const float* a, const float* b, float* out) {
+  // Both operands go to shared memory as bf16, rows of 16, and come back as fragments.
+  __shared__ Shared<Bf16, 256> left;
+  __shared__ Shared<Bf16, 128> right;
+  for (unsigned i = threadIdx.x; i < 256; i += 32) left[i] = to_bf16(a[i]);
+  for (unsigned i = threadIdx.x; i < 128; i += 32) right[i] = to_bf16(b[i]);
+  __syncwarp();
+  const int row = lane_id() % 8, matrix = lane_id() / 8;
+  unsigned rows[4], columns[4];
+  load_matrices(rows, left + (row + matrix % 2 * 8) * 16 + matrix / 2 * 8);
+  load_matrices(columns, right + row * 16 + matrix % 2 * 8);
+  float c[4] = {};
+  mma_bf16(c, rows, columns[0], columns[1]);
+  for (int r = 0; r < 4; ++r) out[(lane_id() / 4 + r / 2 * 8) * 8 + lane_id() % 4 * 2 + r % 2] = c[r];
+}
+
+TEST(Simt, Bf16TwinMultipliesTiles) {
+  std::vector<float> a(256), b(128);
+  for (size_t i = 0; i < a.size(); ++i) a[i] = static_cast<float>(static_cast<int>(i * 37 % 17) - 8);  // exact in bf16
+  for (size_t i = 0; i < b.size(); ++i) b[i] = static_cast<float>(static_cast<int>(i * 29 % 13) - 6);
+  const Buffer<float> on_a(a), on_b(b), out(128);
+  ASSERT_EQ(verdict(multiply_bf16, 1, 32, 0, on_a.data, on_b.data, out.data), "");
+  const auto got = out.host();
+  for (size_t i = 0; i < 16; ++i)
+    for (size_t j = 0; j < 8; ++j) {
+      float want = 0;
+      for (size_t k = 0; k < 16; ++k) want += a[i * 16 + k] * b[j * 16 + k];
+      EXPECT_EQ(got[i * 8 + j], want);
+    }
+}
+
+__global__ void round_to_bf16(const float* from, float* to) {
+  to[threadIdx.x] = low_bf16(to_bf16(from[threadIdx.x]).bits);
+}
+
+TEST(Simt, Bf16RoundsToNearestEven) {
+  const Buffer<float> from(std::vector<float>{1, 1 + 0x1p-9f, 1 + 0x1p-8f, 1 + 3 * 0x1p-8f, -INFINITY, NAN}), to(6);
+  ASSERT_EQ(verdict(round_to_bf16, 1, 6, 0, from.data, to.data), "");
+  const auto got = to.host();
+  EXPECT_EQ(got[0], 1);
+  EXPECT_EQ(got[1], 1);
+  EXPECT_EQ(got[2], 1);
+  EXPECT_EQ(got[3], 1 + 0x1p-6f);
+  EXPECT_EQ(got[4], -INFINITY);
+  EXPECT_TRUE(std::isnan(got[5]));
+}
+
+/// Keeps the 64 best of all scores, 64 candidates at a time.
+__global__ void best_of(const float* scores, int count, float* best, int* ids) {
+  Key list[2] = {kNoKey, kNoKey};
+  __shared__ Shared<Key, kPending> pending;
+  for (int begin = 0; begin < count; begin += kPending) {
+    const int size = count - begin < kPending ? count - begin : kPending;
+    for (int i = lane_id(); i < size; i += kWarp) pending[i] = make_key(scores[begin + i], begin + i);
+    absorb(list, static_cast<const Key*>(pending), size);
+  }
+  for (int r = 0; r < 2; ++r) {
+    best[r * kWarp + lane_id()] = key_score(list[r]);
+    ids[r * kWarp + lane_id()] = key_id(list[r]);
+  }
+}
+
+TEST(Simt, KeysOrderScoresThenIds) {
+  for (const int count : {1, 40, 64, 65, 500}) {
+    std::vector<float> scores(static_cast<size_t>(count));
+    for (size_t i = 0; i < scores.size(); ++i) scores[i] = static_cast<float>(static_cast<int>(i * 7919 % 41) - 20) / 4;
+    if (count > 2) scores[1] = -0.f, scores[2] = -INFINITY;
+    std::vector<int> order(scores.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(),
+                     [&](int i, int j) { return scores[static_cast<size_t>(i)] > scores[static_cast<size_t>(j)]; });
+    const Buffer<float> from(scores), best(64);
+    const Buffer<int> ids(64);
+    ASSERT_EQ(verdict(best_of, 1, 32, 0, from.data, count, best.data, ids.data), "");
+    const auto got = ids.host();
+    const auto values = best.host();
+    for (size_t e = 0; e < 64; ++e) {
+      EXPECT_EQ(got[e], e < order.size() ? order[e] : -1) << e << " of " << count;
+      EXPECT_EQ(values[e], e < order.size() ? scores[static_cast<size_t>(order[e])] : -INFINITY);
+    }
+  }
 }
 
 __global__ void read_new_memory(float* out) {

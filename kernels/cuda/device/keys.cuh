@@ -53,7 +53,7 @@ __device__ __forceinline__ void bitonic_step(Key (&keys)[N], int stride, int siz
       const Key other = __shfl_xor_sync(kAllLanes, keys[r], stride);
       const bool want_larger = ((element & stride) == 0) == down;
       if ((other > keys[r]) == want_larger) keys[r] = other;
-    } else if (partner > r && (keys[partner] > keys[r]) == down) {
+    } else if (partner > r && partner < N && (keys[partner] > keys[r]) == down) {
       const Key other = keys[partner];
       keys[partner] = keys[r];
       keys[r] = other;
