@@ -170,10 +170,11 @@ void sparse_and_als(Bench& bench, Context& ctx, int64_t shrink) {
       params.exponent = 0;
       params.solver = solver;
       const auto width = static_cast<double>(d), systems = static_cast<double>(rows + cols);
-      // Bytes: each side's rows gathered once. FLOP: the exact solver's, or the conjugate gradients'.
+      // Bytes: each side's rows gathered once. FLOP of the exact solver, of the conjugate gradients; auto mixes them.
       const double flops = solver == AlsSolver::kCholesky
                                ? 2 * entries * width * (width + 16) + systems * std::pow(width, 3) / 3
-                               : 2 * (params.cg_steps + 1) * 4 * entries * width;
+                           : solver == AlsSolver::kCg ? 2 * (params.cg_steps + 1) * 4 * entries * width
+                                                      : 0;
       const char* name = solver == AlsSolver::kCholesky ? "cholesky" : solver == AlsSolver::kCg ? "cg" : "auto";
       bench.run("als epoch " + std::string(name) + ", d = " + std::to_string(d), {flops, 8 * entries * width}, [&] {
         als_half_sweep(ctx, users.view(), y.view(), x.view(), params);
