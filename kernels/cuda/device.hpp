@@ -7,16 +7,10 @@
 #include <array>
 #include <cstdint>
 
+#include "kernels/cuda/limits.hpp"
 #include "kernels/detail/context.hpp"
 
 namespace kindred::cuda {
-
-/// What a launch configuration depends on.
-struct DeviceLimits {
-  int multiprocessors = 0;
-  int shared_bytes_block = 0;           // the most that one block can ask for
-  int shared_bytes_multiprocessor = 0;  // of which each block takes 1 KiB more than it asks
-};
 
 /// What kernels can find wrong in the middle of their work; cuda::wait() throws it with the lowest row.
 enum class Failure : int { kCsrRow, kCsrColumn, kPairRow, kPairColumn, kAlsNotPositiveDefinite, kAlsNotFinite, kCount };
@@ -26,11 +20,9 @@ constexpr int kFailures = static_cast<int>(Failure::kCount);
 struct FailureSink {
   unsigned long long* lowest_row;  // one a kind; all bits set: none
 
-#if defined(__CUDACC__) || defined(KINDRED_SIMT)
   __device__ void report(Failure failure, int64_t row) const {
     atomicMin(lowest_row + static_cast<int>(failure), static_cast<unsigned long long>(row));
   }
-#endif
 };
 
 /// Pinned memory through which large copies between host and device travel a chunk at a time: the host fills or empties

@@ -250,5 +250,33 @@ TEST(CudaDense, GramOfManyBlocksInGroups) {
   }
 }
 
+TEST(CudaDense, ProductsOfAllTranspositions) {
+  Context ctx({.device = "cuda"});
+  const auto values = [&](const Matrix<float>& m) { return host_copy(ctx, VectorView<const float>(m.view().flat())); };
+  constexpr int64_t kRows = 5, kCols = 7;
+  for (const int64_t inner : {int64_t{0}, int64_t{1}, int64_t{33}})
+    for (const bool turn_a : {false, true})
+      for (const bool turn_b : {false, true}) {
+        Matrix<float> a(ctx, turn_a ? inner : kRows, turn_a ? kRows : inner, "test");
+        Matrix<float> b(ctx, turn_b ? kCols : inner, turn_b ? inner : kCols, "test");
+        Matrix<float> c(ctx, kRows, kCols, "test");
+        uint32_t stage = 0;
+        for (Matrix<float>* m : {&a, &b, &c}) fill_uniform(ctx, m->view().flat(), -1, 1, 1, ++stage);
+        const auto x = values(a), y = values(b), before = values(c);
+        gemm(ctx, 2, a.view(), turn_a ? Transpose::kYes : Transpose::kNo, b.view(),
+             turn_b ? Transpose::kYes : Transpose::kNo, 0.5f, c.view());
+        const auto after = values(c);
+        for (int64_t i = 0; i < kRows; ++i)
+          for (int64_t j = 0; j < kCols; ++j) {
+            const auto e = static_cast<size_t>(i * kCols + j);
+            double want = 0.5 * double{before[e]};
+            for (int64_t k = 0; k < inner; ++k)
+              want += 2.0 * double{x[static_cast<size_t>(turn_a ? k * kRows + i : i * inner + k)]} *
+                      double{y[static_cast<size_t>(turn_b ? j * inner + k : k * kCols + j)]};
+            EXPECT_NEAR(after[e], want, 2 * 34 * 34 * 0x1p-24);  // at most 34 roundings of sums below 2 * 34
+          }
+      }
+}
+
 }  // namespace
 }  // namespace kindred::cuda
