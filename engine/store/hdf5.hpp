@@ -12,9 +12,11 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
+#include "engine/core/ids.hpp"
 #include "engine/store/checksum.hpp"
 
 namespace kindred::hdf5 {
@@ -74,6 +76,9 @@ class Writer {
   void dataset(const std::string& path, const Form& form, std::span<const std::byte> rows, bool counts = true);
   /// A single text.
   void text(const std::string& path, const std::string& text, bool counts = true);
+  /// `count` texts of the longest one's length. InputError where one ends in a zero byte, which padding would swallow.
+  void strings(const std::string& path, int64_t count, const std::function<std::string_view(int64_t)>& text);
+  void ids(const std::string& path, const Ids& ids);
 
   /// Writes the content hash, closes, syncs and renames. Returns the hash.
   std::string commit();

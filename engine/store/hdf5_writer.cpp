@@ -82,7 +82,7 @@ void Writer::attribute(const std::string& object, const std::string& name, const
   Form form;
   std::string bytes;
   if (const auto* text = std::get_if<std::string>(&value)) {
-    form = strings(static_cast<int64_t>(text->size()), {});
+    form = hdf5::strings(static_cast<int64_t>(text->size()), {});
     bytes = *text;
     bytes.resize(static_cast<size_t>(form.item_bytes));
   } else if (const auto* number = std::get_if<float>(&value)) {
@@ -217,7 +217,37 @@ void Writer::dataset(const std::string& path, const Form& form, std::span<const 
 }
 
 void Writer::text(const std::string& path, const std::string& text, bool counts) {
-  dataset(path, strings(static_cast<int64_t>(text.size()), {}), std::as_bytes(std::span<const char>(text)), counts);
+  dataset(path, hdf5::strings(static_cast<int64_t>(text.size()), {}), std::as_bytes(std::span<const char>(text)),
+          counts);
+}
+
+void Writer::strings(const std::string& path, int64_t count, const std::function<std::string_view(int64_t)>& text) {
+  int64_t longest = 0;
+  for (int64_t r = 0; r < count; ++r) {
+    const std::string_view s = text(r);
+    longest = std::max<int64_t>(longest, static_cast<int64_t>(s.size()));
+    if (s.ends_with('\0'))
+      throw InputError(fmt::format("{}: '{}' ends in a zero byte, which an HDF5 file cannot hold", path, printable(s)));
+  }
+  const Form form = hdf5::strings(longest, {count});
+  Dataset dataset(*this, path, form, true);
+  std::string block;
+  for (int64_t r = 0; r < count; ++r) {
+    const std::string_view s = text(r);
+    block.append(s).append(static_cast<size_t>(form.item_bytes) - s.size(), '\0');
+    if (block.size() >= kChunkBytes || r + 1 == count) {
+      dataset.append(std::span<const char>(block));
+      block.clear();
+    }
+  }
+  dataset.finish();
+}
+
+void Writer::ids(const std::string& path, const Ids& ids) {
+  if (ids.integer())
+    dataset(path, int64s({ids.size()}), std::as_bytes(ids.values()));
+  else
+    strings(path, ids.size(), [&](int64_t r) { return ids.string(r); });
 }
 
 std::string Writer::commit() {

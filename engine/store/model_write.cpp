@@ -39,44 +39,12 @@ void write_table(Writer& writer, const std::string& path, const HostMatrix& tabl
   writer.dataset(path, hdf5::floats({table.rows, table.cols}), std::as_bytes(std::span(table.data)));
 }
 
-/// Strings of a fixed length: text(row) for each row, padded by zero bytes, a chunk at a time.
-template <class Text>
-void write_strings(Writer& writer, const std::string& path, int64_t rows, const Text& text) {
-  int64_t longest = 0;
-  for (int64_t r = 0; r < rows; ++r) {
-    const std::string_view s = text(r);
-    longest = std::max<int64_t>(longest, static_cast<int64_t>(s.size()));
-    if (s.ends_with('\0'))
-      throw InputError(
-          fmt::format("{}: '{}' ends in a zero byte, which the model file cannot hold", path, printable(s)));
-  }
-  const hdf5::Form form = hdf5::strings(longest, {rows});
-  Writer::Dataset dataset(writer, path, form, true);
-  std::string block;
-  for (int64_t r = 0; r < rows; ++r) {
-    const std::string_view s = text(r);
-    block.append(s).append(static_cast<size_t>(form.item_bytes) - s.size(), '\0');
-    if (block.size() >= 1 << 20 || r + 1 == rows) {
-      dataset.append(std::as_bytes(std::span<const char>(block)));
-      block.clear();
-    }
-  }
-  dataset.finish();
-}
-
 /// At most kMostTitleBytes of a text, cut between characters.
 std::string_view cut(std::string_view text) {
   if (text.size() <= layout::kMostTitleBytes) return text;
   size_t end = layout::kMostTitleBytes;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
   return text.substr(0, end);
-}
-
-void write_ids(Writer& writer, const std::string& path, const Ids& ids) {
-  if (ids.integer())
-    writer.dataset(path, hdf5::int64s({ids.size()}), std::as_bytes(ids.values()));
-  else
-    write_strings(writer, path, ids.size(), [&](int64_t r) { return ids.string(r); });
 }
 
 /// A CSR group as SciPy and AnnData have it. Values are written even where each is 1, but deflated then.
@@ -111,12 +79,12 @@ void write_catalogue(Writer& writer, const Catalogue& catalogue) {
                                          [](const std::string& t) { return cut(t).size() < t.size(); });
     if (shortened > 0)
       log_warning("titles longer than 1,024 bytes were cut", {{"titles", static_cast<int64_t>(shortened)}});
-    write_strings(writer, "/items/title", titles, title);
+    writer.strings("/items/title", titles, title);
   }
   if (catalogue.tags.rows() > 0) {
     write_csr(writer, "/items/tags", catalogue.tags);
-    write_strings(writer, "/items/tags/names", static_cast<int64_t>(catalogue.tag_names.size()),
-                  [&](int64_t r) { return cut(catalogue.tag_names[static_cast<size_t>(r)]); });
+    writer.strings("/items/tags/names", static_cast<int64_t>(catalogue.tag_names.size()),
+                   [&](int64_t r) { return cut(catalogue.tag_names[static_cast<size_t>(r)]); });
   }
 }
 
@@ -176,9 +144,9 @@ std::string save_model(const FittedModel& model, const std::filesystem::path& pa
 
   const Ids none;
   writer.group("/users");
-  write_ids(writer, "/users/ids", model.users ? *model.users : none);
+  writer.ids("/users/ids", model.users ? *model.users : none);
   writer.group("/items");
-  write_ids(writer, "/items/ids", model.items ? *model.items : none);
+  writer.ids("/items/ids", model.items ? *model.items : none);
   write_scorer(writer, model.scorer);
   write_floats(writer, "/users/offset", model.user_offset);
   write_floats(writer, "/users/scale", model.user_scale);

@@ -8,9 +8,16 @@
 #include <vector>
 
 #include "engine/core/catalogue.hpp"
+#include "engine/core/error.hpp"
 #include "engine/core/ids.hpp"
 
 namespace kindred {
+
+/// Standard output was closed by its reader (`| head`): programs end quietly.
+class ClosedPipe : public IoError {
+ public:
+  using IoError::IoError;
+};
 
 /// The lists of some queries, in order. Items are rows of the item ids.
 struct ListBatch {
@@ -39,7 +46,9 @@ class ListSink {
   virtual void finish() = 0;
 };
 
-/// target: "-" with format "table" | "csv" | "json", or FILE.csv | FILE.json | FILE.h5 | sqlite:FILE.
+/// target: "-" (standard output) with format "table" | "csv" | "json", or FILE.csv | FILE.json | FILE.h5 | sqlite:FILE,
+/// whose ending tells the format. Memory: one batch, and for HDF5 the queries' ids. Throws InputError for a target that
+/// is none of these, a file that is no database, a database with other tables of these names.
 std::unique_ptr<ListSink> open_sink(const std::string& target, const std::string& format, const SinkInfo& info);
 
 }  // namespace kindred

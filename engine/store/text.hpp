@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// UTF-8 as terminals and JSON need it.
+#pragma once
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace kindred {
+
+struct Character {
+  char32_t code = 0xfffd;  ///< U+FFFD for bytes that are no UTF-8
+  size_t bytes = 1;
+  bool valid = false;
+};
+
+/// The character at the start of `text`, which is not empty.
+Character first_character(std::string_view text);
+
+/// Columns that a terminal takes: 2 for East Asian wide characters and emoji, 0 for combining marks.
+size_t display_width(std::string_view text);
+
+/// At most `columns` of a text, with "…" in place of what was cut.
+std::string shorten(std::string_view text, size_t columns);
+
+/// Appends `text` as a JSON string, quotes included.
+void append_json(std::string& to, std::string_view text);
+
+/// Appends a CSV field (RFC 4180): quoted where it holds a comma, a quote or a line break.
+void append_csv(std::string& to, std::string_view text);
+
+}  // namespace kindred
