@@ -6,13 +6,10 @@
 #include <algorithm>
 #include <boost/context/fiber.hpp>
 #include <boost/context/preallocated.hpp>
-#include <condition_variable>
 #include <exception>
 #include <memory>
-#include <mutex>
 #include <numeric>
 #include <random>
-#include <thread>
 #include <vector>
 
 #include "tests/simt/simt.hpp"
@@ -30,8 +27,6 @@ constinit thread_local uint3 threadIdx{}, blockIdx{};
 constinit thread_local dim3 blockDim, gridDim;
 
 namespace simt {
-
-std::atomic<unsigned> seed = 0;
 
 namespace {
 
@@ -82,22 +77,23 @@ struct Thread {
   void* fake_stack = nullptr;
 };
 
-/// The fibers and the shared memory of one host thread; runs one block at a time.
-class Runner {
+}  // namespace
+
+class BlockRunner::Impl {
  public:
-  Runner() {
+  Impl() {
     void* area = mmap(nullptr, kMaxThreads * kStride, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (area == MAP_FAILED) throw std::bad_alloc();
     stacks_ = static_cast<unsigned char*>(area);
   }
-  ~Runner() {
+  ~Impl() {
     ending_ = true;
     for (unsigned t = 0; t < threads_.size(); ++t) resume(t);
     munmap(stacks_, kMaxThreads * kStride);
   }
-  Runner(const Runner&) = delete;
-  Runner& operator=(const Runner&) = delete;
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
 
   void run(const Launch& launch, unsigned block, unsigned order_seed);
 
@@ -121,12 +117,13 @@ class Runner {
   };
 
   void make_fiber(unsigned t);
+  void prepare(const Launch& launch, unsigned block);
+  bool step(const std::vector<unsigned>& order);
   void resume(unsigned t);
   void switch_out(void** fake_stack);
   bool release_warps();
   bool release_block();
   void give_up();
-  void poison(const Launch& launch);
   void check_guards(const Launch& launch);
 
   std::vector<Thread> threads_;  // one a fiber, kept from block to block
@@ -143,12 +140,24 @@ class Runner {
   std::exception_ptr failure_;
   bool abandoned_ = false, ending_ = false;
 };
+
+BlockRunner::BlockRunner() : impl_(std::make_unique<Impl>()) {}
+BlockRunner::~BlockRunner() = default;
+void BlockRunner::run(const Launch& launch, unsigned block, unsigned order_seed) {
+  impl_->run(launch, block, order_seed);
+}
+
+namespace {
+
+using Runner = BlockRunner::Impl;
 thread_local Runner* runner = nullptr;
 
 Runner& inside_a_kernel() {
   if (runner == nullptr) throw Fault("simt: device code is called outside of a kernel");
   return *runner;
 }
+
+}  // namespace
 
 void Runner::make_fiber(unsigned t) {
   // A page that nobody may touch ends each stack.
@@ -195,6 +204,24 @@ void Runner::switch_out(void** fake_stack) {
 }
 
 void Runner::run(const Launch& launch, unsigned block, unsigned order_seed) {
+  prepare(launch, block);
+  std::vector<unsigned> order(count_);
+  std::iota(order.begin(), order.end(), 0u);
+  std::shuffle(order.begin(), order.end(), std::mt19937(order_seed));
+  runner = this;
+  try {
+    while (step(order)) {
+    }
+  } catch (...) {
+    give_up();
+    runner = nullptr;
+    throw;
+  }
+  runner = nullptr;
+  check_guards(launch);
+}
+
+void Runner::prepare(const Launch& launch, unsigned block) {
   const dim3 grid = launch.grid, dims = launch.block;
   gridDim = grid;
   blockDim = dims;
@@ -215,41 +242,28 @@ void Runner::run(const Launch& launch, unsigned block, unsigned order_seed) {
     thread.copies.resize(1);
     thread.copies[0].clear();
   }
-  poison(launch);
+  shared_.resize(std::max(shared_.size(), (launch.shared_bytes + kSharedGuard) / sizeof(Line) + 1));
+  StaticShared{shared(), launch.shared_bytes, kSharedGuard}.poison();
+  for (const StaticShared& variable : static_shared) variable.poison();
+}
 
-  std::vector<unsigned> order(count_);
-  std::iota(order.begin(), order.end(), 0u);
-  std::shuffle(order.begin(), order.end(), std::mt19937(order_seed));
-  runner = this;
-  for (;;) {
-    bool progress = false, finished = true;
-    for (unsigned t : order) {
-      if (threads_[t].state != Thread::kNew && threads_[t].state != Thread::kReady) continue;
-      progress = true;
-      threads_[t].state = Thread::kReady;
-      resume(t);
-      if (failure_) break;
-    }
-    if (failure_) break;
-    for (unsigned t = 0; t < count_; ++t) finished &= threads_[t].state == Thread::kDone;
-    if (finished) break;
-    try {
-      progress |= release_warps() || release_block();
-    } catch (...) {
-      failure_ = std::current_exception();
-      break;
-    }
-    if (!progress) {
-      const auto stuck = std::find_if(threads_.begin(), threads_.begin() + count_,
-                                      [](const Thread& thread) { return thread.state != Thread::kDone; });
-      failure_ = std::make_exception_ptr(Fault("a barrier that not all threads reach, at " + at(stuck->where)));
-      break;
-    }
+/// Runs each thread that can to its next barrier, then opens what barriers it can. False: all threads are done.
+bool Runner::step(const std::vector<unsigned>& order) {
+  bool progress = false;
+  for (unsigned t : order) {
+    Thread& thread = threads_[t];
+    if (thread.state != Thread::kNew && thread.state != Thread::kReady) continue;
+    progress = true;
+    thread.state = Thread::kReady;
+    resume(t);
+    if (failure_) std::rethrow_exception(failure_);
   }
-  if (failure_) give_up();
-  runner = nullptr;
-  if (failure_) std::rethrow_exception(failure_);
-  check_guards(launch);
+  const auto stuck = std::find_if(threads_.begin(), threads_.begin() + count_,
+                                  [](const Thread& thread) { return thread.state != Thread::kDone; });
+  if (stuck == threads_.begin() + count_) return false;
+  if (!release_warps() && !release_block() && !progress)
+    throw Fault("a barrier that not all threads reach, at " + at(stuck->where));
+  return true;
 }
 
 /// A warp barrier opens when all lanes of its mask wait at it; then each lane receives what all offer.
@@ -309,96 +323,11 @@ void Runner::give_up() {
   }
 }
 
-void Runner::poison(const Launch& launch) {
-  shared_.resize(std::max(shared_.size(), (launch.shared_bytes + kSharedGuard) / sizeof(Line) + 1));
-  StaticShared{shared(), launch.shared_bytes, kSharedGuard}.poison();
-  for (const StaticShared& variable : static_shared) variable.poison();
-}
-
 void Runner::check_guards(const Launch& launch) {
   if (!StaticShared{shared(), launch.shared_bytes, kSharedGuard}.intact())
     throw Fault("a write behind the " + std::to_string(launch.shared_bytes) + " bytes of dynamic shared memory");
   for (const StaticShared& variable : static_shared)
     if (!variable.intact()) throw Fault("a write behind a static shared variable");
-}
-
-/// Host threads that take the blocks of one launch at a time.
-class Workers {
- public:
-  Workers() {
-    const unsigned count = std::clamp(std::thread::hardware_concurrency(), 2u, 8u);
-    for (unsigned i = 0; i < count; ++i) threads_.emplace_back([this] { loop(); });
-  }
-  ~Workers() {
-    {
-      const std::lock_guard lock(mutex_);
-      stop_ = true;
-    }
-    wake_.notify_all();
-    for (auto& thread : threads_) thread.join();
-  }
-
-  void run(const Launch& launch) {
-    const std::lock_guard one_launch(launch_mutex_);
-    // Another order at each launch: a test that compares two runs bit by bit then sees what depends on the order.
-    order_seed_ = seed.load() * 1000003u + launches_++;
-    order_.resize(size_t{launch.grid.x} * launch.grid.y * launch.grid.z);
-    std::iota(order_.begin(), order_.end(), 0u);
-    std::shuffle(order_.begin(), order_.end(), std::mt19937(order_seed_));
-    std::unique_lock lock(mutex_);
-    launch_ = &launch;
-    next_ = 0;
-    failure_ = nullptr;
-    busy_ = static_cast<unsigned>(threads_.size());
-    ++generation_;
-    wake_.notify_all();
-    finished_.wait(lock, [&] { return busy_ == 0; });
-    if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
-  }
-
- private:
-  void loop() {
-    Runner own;
-    uint64_t seen = 0;
-    std::unique_lock lock(mutex_);
-    for (;;) {
-      wake_.wait(lock, [&] { return stop_ || generation_ != seen; });
-      if (stop_) return;
-      seen = generation_;
-      lock.unlock();
-      for (size_t i; (i = next_.fetch_add(1)) < order_.size();) {
-        try {
-          own.run(*launch_, order_[i], order_seed_ + 7919u * (order_[i] + 1));
-        } catch (const std::exception& error) {
-          next_ = order_.size();
-          const std::lock_guard guard(mutex_);
-          if (!failure_)
-            failure_ = std::make_exception_ptr(
-                Fault("simt: " + launch_->name + ": block " + std::to_string(order_[i]) + ": " + error.what()));
-        }
-      }
-      lock.lock();
-      if (--busy_ == 0) finished_.notify_one();
-    }
-  }
-
-  std::mutex launch_mutex_, mutex_;
-  std::condition_variable wake_, finished_;
-  std::vector<std::thread> threads_;
-  const Launch* launch_ = nullptr;
-  std::vector<unsigned> order_;
-  std::atomic<size_t> next_{0};
-  std::exception_ptr failure_;
-  unsigned busy_ = 0, order_seed_ = 0, launches_ = 0;
-  uint64_t generation_ = 0;
-  bool stop_ = false;
-};
-
-}  // namespace
-
-void run(const Launch& launch) {
-  static Workers workers;
-  workers.run(launch);
 }
 
 void block_barrier(Where where) { inside_a_kernel().suspend(Thread::kBlockBarrier, where); }
