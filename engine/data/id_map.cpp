@@ -25,7 +25,7 @@ uint64_t mixed(uint64_t x) {
 
 }  // namespace
 
-IdMap::IdMap(IdType type) : type_(type), slots_(kInitialSlots) {}
+IdMap::IdMap(IdType type) : type_(type) {}
 
 std::string_view IdMap::text(const Entry& entry) const {
   const auto index = static_cast<size_t>(entry.value);
@@ -33,52 +33,53 @@ std::string_view IdMap::text(const Entry& entry) const {
 }
 
 template <class Same>
-int32_t IdMap::find_or_add(uint64_t hash, Entry entry, Same&& same) {
-  const size_t mask = slots_.size() - 1;
-  for (size_t i = hash & mask;; i = (i + 1) & mask) {
-    Slot& slot = slots_[i];
-    if (slot.number < 0) {
-      if (entries_.size() == std::numeric_limits<int32_t>::max()) throw BadId{"more than 2,147,483,647 ids"};
-      slot = {hash, static_cast<int32_t>(entries_.size())};
-      entries_.push_back(entry);
-      if (entries_.size() * 2 > slots_.size()) grow();
-      return size() - 1;
-    }
-    if (slot.hash == hash && same(entries_[static_cast<size_t>(slot.number)])) return slot.number;
+int32_t IdMap::find_or_add(Table& table, uint64_t hash, Entry entry, Same&& same) {
+  if (table.used * 2 >= table.slots.size()) grow(table);
+  const size_t mask = table.slots.size() - 1;
+  size_t i = hash & mask;
+  for (; table.slots[i].number >= 0; i = (i + 1) & mask) {
+    if (table.slots[i].hash == hash && same(table.slots[i].number)) return table.slots[i].number;
   }
+  if (entries_.size() == std::numeric_limits<int32_t>::max()) throw BadId{"more than 2,147,483,647 ids"};
+  table.slots[i] = {hash, size()};
+  ++table.used;
+  entries_.push_back(entry);
+  return size() - 1;
 }
 
-void IdMap::grow() {
-  std::vector<Slot> larger(slots_.size() * 2);
+void IdMap::grow(Table& table) {
+  std::vector<Slot> larger(std::max(kInitialSlots, table.slots.size() * 2));
   const size_t mask = larger.size() - 1;
-  for (const Slot& slot : slots_) {
+  for (const Slot& slot : table.slots) {
     if (slot.number < 0) continue;
     size_t i = slot.hash & mask;
     while (larger[i].number >= 0) i = (i + 1) & mask;
     larger[i] = slot;
   }
-  slots_ = std::move(larger);
+  table.slots = std::move(larger);
 }
 
 int32_t IdMap::number(std::string_view id) {
   if (id == last_id_ && last_number_ >= 0) return last_number_;
   int64_t value = 0;
   if (parse_canonical_integer(id, value)) {
-    last_number_ = find_or_add(mixed(static_cast<uint64_t>(value)), {value, false},
-                               [&](const Entry& entry) { return !entry.is_text && entry.value == value; });
+    // The mix is one to one: equal hashes are equal values, so the slot alone decides.
+    last_number_ =
+        find_or_add(integers_, mixed(static_cast<uint64_t>(value)), {value, false}, [](int32_t) { return true; });
   } else {
     if (id.empty()) throw BadId{"expected an id, found ''"};
     if (type_ == IdType::kInteger) throw BadId{fmt::format("expected a whole number as id, found '{}'", printable(id))};
     if (id.size() > kMaxIdBytes) {
       throw BadId{fmt::format("expected an id of at most 1,024 bytes, found {}: '{}'", id.size(), printable(id, 40))};
     }
+    if (!valid_utf8(id)) {
+      throw BadId{fmt::format("expected an id in UTF-8, found '{}'; convert the file with iconv", printable(id))};
+    }
     const Entry next{static_cast<int64_t>(text_offsets_.size()) - 1, true};
     const int32_t before = size();
-    last_number_ = find_or_add(std::hash<std::string_view>{}(id), next,
-                               [&](const Entry& entry) { return entry.is_text && text(entry) == id; });
+    last_number_ = find_or_add(strings_, std::hash<std::string_view>{}(id), next,
+                               [&](int32_t known) { return text(entries_[static_cast<size_t>(known)]) == id; });
     if (last_number_ == before) {
-      if (!valid_utf8(id))
-        throw BadId{fmt::format("expected an id in UTF-8, found '{}'; convert the file with iconv", printable(id))};
       texts_ += id;
       text_offsets_.push_back(texts_.size());
     }

@@ -44,13 +44,17 @@ class IdMap {
     uint64_t hash;
     int32_t number = -1;  // -1: free
   };
+  struct Table {
+    std::vector<Slot> slots;  // open addressing, a power of two, at most half full
+    size_t used = 0;
+  };
   template <class Same>
-  int32_t find_or_add(uint64_t hash, Entry entry, Same&& same);
+  int32_t find_or_add(Table& table, uint64_t hash, Entry entry, Same&& same);
+  static void grow(Table& table);
   std::string_view text(const Entry& entry) const;
-  void grow();
 
   IdType type_;
-  std::vector<Slot> slots_;  // open addressing, a power of two, at most half full
+  Table integers_, strings_;
   std::vector<Entry> entries_;
   std::string texts_;
   std::vector<size_t> text_offsets_{0};
