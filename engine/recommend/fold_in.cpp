@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/recommend/fold_in.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/core/error.hpp"
+#include "kernels/als.hpp"
+#include "kernels/dense.hpp"
+#include "kernels/memory.hpp"
+
+namespace kindred {
+namespace {
+
+const AlsFoldIn* recipe_of(const FittedModel& model) { return std::get_if<AlsFoldIn>(&model.fold_in); }
+
+/// The item table as the row problem sees it: with the biases as last column where there are any.
+HostMatrix fixed_table(const FittedModel& model, const AlsFoldIn& recipe) {
+  const auto& factors = std::get<Factors>(model.scorer);
+  if (!recipe.params.biases) return factors.items;
+  const int64_t d = factors.items.cols;
+  HostMatrix out(factors.items.rows, d + 1);
+  for (int64_t i = 0; i < out.rows; ++i) {
+    std::ranges::copy(factors.items.row(i), out.row(i).begin());
+    out.row(i).back() = factors.item_bias.empty() ? 0 : factors.item_bias[static_cast<size_t>(i)];
+  }
+  return out;
+}
+
+/// What the solver takes as value: the confidence c = 1 + alpha f(r), or the rating itself.
+float solver_value(const AlsFoldIn& recipe, float r) {
+  if (recipe.params.objective == AlsObjective::kExplicit) return r;
+  if (!(r >= 0))
+    throw InputError("history: the value " + std::to_string(r) + " is below 0; implicit feedback needs 0 and more");
+  return 1 + recipe.alpha * (recipe.log_confidence ? std::log1p(r) : r);
+}
+
+/// Lower Cholesky factor in place, row-major; false where the matrix is not positive definite.
+bool factorize(std::vector<double>& a, size_t d) {
+  for (size_t j = 0; j < d; ++j) {
+    double pivot = a[j * d + j];
+    for (size_t k = 0; k < j; ++k) pivot -= a[j * d + k] * a[j * d + k];
+    if (!(pivot > 0)) return false;
+    a[j * d + j] = std::sqrt(pivot);
+    for (size_t i = j + 1; i < d; ++i) {
+      double sum = a[i * d + j];
+      for (size_t k = 0; k < j; ++k) sum -= a[i * d + k] * a[j * d + k];
+      a[i * d + j] = sum / a[j * d + j];
+    }
+  }
+  return true;
+}
+
+void solve(const std::vector<double>& l, size_t d, std::vector<double>& x) {
+  for (size_t i = 0; i < d; ++i) {
+    for (size_t k = 0; k < i; ++k) x[i] -= l[i * d + k] * x[k];
+    x[i] /= l[i * d + i];
+  }
+  for (size_t i = d; i-- > 0;) {
+    for (size_t k = i + 1; k < d; ++k) x[i] -= l[k * d + i] * x[k];
+    x[i] /= l[i * d + i];
+  }
+}
+
+}  // namespace
+
+FoldedIn fold_in_rows(Context& ctx, const FittedModel& model, const HostCsr& histories) {
+  const auto* recipe = recipe_of(model);
+  if (recipe == nullptr || !std::holds_alternative<Factors>(model.scorer))
+    throw InputError("model '" + model.model + "' cannot fold in a history: its file has no recipe (/fold_in)");
+  std::vector<float> values(histories.indices.size());
+  for (size_t e = 0; e < values.size(); ++e)
+    values[e] = solver_value(*recipe, histories.value(static_cast<int64_t>(e)));
+  const HostMatrix fixed = fixed_table(model, *recipe);
+  AlsParams params = recipe->params;
+  params.solver = AlsSolver::kCholesky;  // a new row has no warm start: solve it exactly
+
+  const ResidentCsr rows(ctx, histories.offsets, histories.indices, values, histories.cols, "histories");
+  const Resident<float> table(ctx, fixed.data, "item factors");
+  Matrix<float> solved(ctx, histories.rows(), fixed.cols, "folded-in factors");
+  als_half_sweep(ctx, rows.view(), table.matrix(fixed.cols), solved.view(), params);
+  HostMatrix all(histories.rows(), fixed.cols);
+  download<float>(ctx, solved.view().flat(), all.data);
+  ctx.wait();
+  if (!recipe->params.biases) return {std::move(all), {}};
+  FoldedIn out{HostMatrix(all.rows, all.cols - 1), {}};
+  for (int64_t q = 0; q < all.rows; ++q) {
+    std::copy_n(all.row(q).begin(), all.cols - 1, out.factors.row(q).begin());
+    out.bias.push_back(all.row(q).back());
+  }
+  return out;
+}
+
+std::vector<std::vector<Reason>> explain_row(Context& ctx, const FittedModel& model, std::span<const int32_t> history,
+                                             std::span<const float> values, std::span<const int32_t> items) {
+  const auto* recipe = recipe_of(model);
+  if (recipe == nullptr || history.empty()) return {};
+  const auto& factors = std::get<Factors>(model.scorer);
+  const AlsParams& params = recipe->params;
+  const bool is_explicit = params.objective == AlsObjective::kExplicit;
+  const auto width = static_cast<size_t>(factors.items.cols), d = width + (params.biases ? 1 : 0);
+  const auto feature = [&](int32_t item, size_t k) {
+    return k < width ? double{factors.items.row(item)[k]} : 1.0;  // the constant that a user's bias multiplies
+  };
+
+  // A = w G + sum a_e y y' + lambda I
+  std::vector<double> a(d * d, 0.0);
+  const double weight = is_explicit ? 0 : params.objective == AlsObjective::kHuKoren ? 1 : params.unobserved_weight;
+  if (weight > 0) {
+    const Resident<float> table(ctx, factors.items.data, "item factors");
+    Matrix<float> g(ctx, factors.items.cols, factors.items.cols, "item gram");
+    gram(ctx, table.matrix(factors.items.cols), g.view());
+    std::vector<float> host(width * width);
+    download<float>(ctx, g.view().flat(), host);
+    ctx.wait();
+    for (size_t e = 0; e < host.size(); ++e) a[e] = weight * host[e];  // no biases here: d == width
+  }
+  std::vector<double> b(history.size());
+  for (size_t e = 0; e < history.size(); ++e) {
+    const double v = solver_value(*recipe, values[e]);
+    const double share = is_explicit ? 1 : params.objective == AlsObjective::kHuKoren ? v - 1 : v;
+    b[e] = is_explicit
+               ? v - params.mean - (factors.item_bias.empty() ? 0 : factors.item_bias[static_cast<size_t>(history[e])])
+               : v;
+    for (size_t i = 0; i < d; ++i)
+      for (size_t j = 0; j <= i; ++j) a[i * d + j] += share * feature(history[e], i) * feature(history[e], j);
+  }
+  const double shift = is_explicit ? 0 : weight * static_cast<double>(factors.items.rows);
+  const double ridge = params.regularization * std::pow(static_cast<double>(history.size()) + shift, params.exponent);
+  for (size_t i = 0; i < d; ++i) a[i * d + i] += ridge;
+  if (!factorize(a, d)) return {};
+
+  std::vector<std::vector<Reason>> out;
+  for (const int32_t item : items) {
+    std::vector<double> x(d);
+    for (size_t k = 0; k < d; ++k) x[k] = feature(item, k);
+    solve(a, d, x);
+    auto& reasons = out.emplace_back();
+    for (size_t e = 0; e < history.size(); ++e) {
+      double product = 0;
+      for (size_t k = 0; k < d; ++k) product += x[k] * feature(history[e], k);
+      reasons.push_back({history[e], static_cast<float>(b[e] * product)});
+    }
+    std::ranges::stable_sort(reasons, [](const Reason& p, const Reason& q) { return p.part > q.part; });
+  }
+  return out;
+}
+
+}  // namespace kindred

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rows of factors for histories, and the split of a score over a history: one least-squares row problem, solved and
+// taken apart.
+#pragma once
+#include "engine/recommend/recommender.hpp"
+
+namespace kindred {
+
+struct FoldedIn {
+  HostMatrix factors;       ///< q x d
+  std::vector<float> bias;  ///< q; empty where the model has none
+};
+
+/// One exact row solve for each history (q x items; values as in training). InputError where the model has no recipe or
+/// a value is not allowed.
+FoldedIn fold_in_rows(Context& ctx, const FittedModel& model, const HostCsr& histories);
+
+/// Hu et al. 2008, section 5: with A x = sum_e b_e y_e the score of item i is sum_e b_e (y_i' A^-1 y_e): each summand
+/// is what interaction e brought. In fp64. Empty where the model has no recipe. Cost: d^3 / 3 + |items| (2 d^2 + 2 n_u
+/// d).
+std::vector<std::vector<Reason>> explain_row(Context& ctx, const FittedModel& model, std::span<const int32_t> history,
+                                             std::span<const float> values, std::span<const int32_t> items);
+
+}  // namespace kindred
