@@ -43,7 +43,8 @@ struct Evaluation {
 };
 
 /// seen: matrices whose items are no candidates (train, and in a test validation too). Lists of max k are drawn in
-/// batches; a relevant item loses ties. Cost: that of the lists, plus O(k) a user and metric.
+/// batches; a relevant item loses ties, also against items beyond the cut (the lists are asked for again, longer, where
+/// equal scores cross it). Cost: that of the lists, plus O(k) a user and metric.
 Evaluation evaluate(Context& ctx, const FittedModel& model, const std::vector<const HostCsr*>& seen,
                     const HeldOut& held_out, const EvaluateOptions& options);
 
