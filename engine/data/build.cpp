@@ -40,13 +40,20 @@ void scatter(Context& ctx, const RawRows& rows, BuiltMatrix& built) {
         m.indices[to] = block.items[r];
         if (rows.has_values) m.values[to] = block.values[r];
         if (rows.has_times) built.times[to] = block.times[r];
+        if (rows.has_kinds) built.kinds[to] = block.kinds[r];
       }
     }
   });
 }
 
+// A user's part of what is kept for each entry; nothing where it is not kept.
 template <class T>
-void permute(std::span<T> values, std::span<const uint64_t> order, std::vector<T>& scratch) {
+std::span<T> part(std::vector<T>& values, size_t begin, size_t count) {
+  return values.empty() ? std::span<T>() : std::span(values).subspan(begin, count);
+}
+
+template <class T>
+void permute(std::span<T> values, const std::vector<uint64_t>& order, std::vector<T>& scratch) {
   scratch.resize(values.size());
   for (size_t i = 0; i < values.size(); ++i) scratch[i] = values[order[i] & 0xffffffffu];
   std::copy(scratch.begin(), scratch.end(), values.begin());
@@ -61,6 +68,7 @@ std::vector<int64_t> sort_rows(Context& ctx, BuiltMatrix& built) {
     std::vector<int32_t> items;
     std::vector<float> values;
     std::vector<int64_t> times;
+    std::vector<uint8_t> kinds;
     for (int64_t u = first; u < last; ++u) {
       const auto begin = static_cast<size_t>(m.offsets[static_cast<size_t>(u)]);
       const auto count = static_cast<size_t>(m.offsets[static_cast<size_t>(u) + 1]) - begin;
@@ -69,11 +77,10 @@ std::vector<int64_t> sort_rows(Context& ctx, BuiltMatrix& built) {
         order.resize(count);
         for (size_t i = 0; i < count; ++i) order[i] = uint64_t{static_cast<uint32_t>(row[i])} << 32 | i;
         std::sort(order.begin(), order.end());
-        permute(row, std::span<const uint64_t>(order), items);
-        if (!m.values.empty())
-          permute(std::span(m.values).subspan(begin, count), std::span<const uint64_t>(order), values);
-        if (!built.times.empty())
-          permute(std::span(built.times).subspan(begin, count), std::span<const uint64_t>(order), times);
+        permute(row, order, items);
+        permute(part(m.values, begin, count), order, values);
+        permute(part(built.times, begin, count), order, times);
+        permute(part(built.kinds, begin, count), order, kinds);
       }
       for (size_t i = 1; i < count; ++i) repeats[static_cast<size_t>(u)] += row[i] == row[i - 1];
     }
@@ -93,6 +100,7 @@ void merge_repeats(Context& ctx, const std::vector<int64_t>& repeats, BuiltMatri
   merged.indices.resize(total);
   merged.values.resize(total);
   std::vector<int64_t> times(built.times.empty() ? 0 : total);
+  std::vector<uint8_t> kinds(built.kinds.empty() ? 0 : total);
   cpu::parallel_for(ctx, merged.rows(), kUsersAChunk, [&](int64_t first, int64_t last, int) {
     for (auto u = static_cast<size_t>(first); u < static_cast<size_t>(last); ++u) {
       auto to = static_cast<size_t>(merged.offsets[u]) - 1;  // moves on with each new item
@@ -102,12 +110,14 @@ void merge_repeats(Context& ctx, const std::vector<int64_t>& repeats, BuiltMatri
         if (!again) ++to;
         merged.indices[to] = built.matrix.indices[from];
         merged.values[to] = count_rows ? (again ? merged.values[to] + 1 : 1) : built.matrix.values[from];
+        if (!kinds.empty()) kinds[to] = built.kinds[from];
         if (!times.empty()) times[to] = again ? std::max(times[to], built.times[from]) : built.times[from];
       }
     }
   });
   built.matrix = std::move(merged);
   built.times = std::move(times);
+  built.kinds = std::move(kinds);
 }
 
 }  // namespace
@@ -129,6 +139,7 @@ BuiltMatrix build_matrix(Context& ctx, RawRows rows, const std::vector<std::vect
   built.matrix.indices.resize(count);
   if (rows.has_values) built.matrix.values.resize(count);
   if (rows.has_times) built.times.resize(count);
+  if (rows.has_kinds) built.kinds.resize(count);
   scatter(ctx, rows, built);
   rows = {};
 

@@ -34,12 +34,15 @@ Interactions read_interactions(Context& ctx, const std::filesystem::path& path, 
   rows.users.clear();
   rows.items.clear();
   const int64_t count = rows.count;
+  std::vector<std::string> kind_names = std::move(rows.kind_names);
   BuiltMatrix built = build_matrix(ctx, std::move(rows), users.rows, items.rows, users.ids->size(), items.ids->size());
   Interactions all;
   all.users = users.ids;
   all.items = items.ids;
   all.matrix = std::move(built.matrix);
   all.times = std::move(built.times);
+  all.kinds = std::move(built.kinds);
+  all.kind_names = std::move(kind_names);
   add_counts(data, count, built.merged);
   log_info("interactions", {{"file", path.string()},
                             {"rows", count},

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <optional>
+#include <set>
 
 #include "engine/core/error.hpp"
 #include "engine/core/interrupt.hpp"
@@ -69,8 +70,44 @@ int32_t number_of(IdMap& map, std::string_view id, size_t offset, const std::str
 
 // ---- csv
 
+// Kinds of events in the order in which one thread met them. They are few: a search through all is fast.
+struct KindNames {
+  std::vector<std::string> names;
+
+  uint8_t number(std::string_view name, size_t offset, const std::string& label) {
+    const auto found = std::find(names.begin(), names.end(), name);
+    if (found != names.end()) return static_cast<uint8_t>(found - names.begin());
+    if (names.size() == 256) {
+      throw RecordError{offset, fmt::format("{}: expected at most 256 kinds, found '{}'", label, printable(name))};
+    }
+    if (name.empty() || !valid_utf8(name)) {
+      throw RecordError{offset, fmt::format("{}: expected a kind in UTF-8, found '{}'", label, printable(name))};
+    }
+    names.emplace_back(name);
+    return static_cast<uint8_t>(names.size() - 1);
+  }
+};
+
+// Replaces each thread's numbers by places among all names, in ascending order.
+void merge_kinds(Context& ctx, RawRows& rows, const std::vector<KindNames>& of_thread, const std::string& where) {
+  std::set<std::string> all;
+  for (const KindNames& kinds : of_thread) all.insert(kinds.names.begin(), kinds.names.end());
+  if (all.size() > 256) throw InputError(fmt::format("{}: expected at most 256 kinds, found {}", where, all.size()));
+  rows.kind_names.assign(all.begin(), all.end());
+  std::vector<std::vector<uint8_t>> place(of_thread.size());
+  for (size_t t = 0; t < place.size(); ++t) {
+    for (const std::string& name : of_thread[t].names) {
+      place[t].push_back(static_cast<uint8_t>(std::distance(all.begin(), all.find(name))));
+    }
+  }
+  cpu::parallel_for(ctx, static_cast<int64_t>(rows.blocks.size()), 1, [&](int64_t b, int64_t, int) {
+    RowBlock& block = rows.blocks[static_cast<size_t>(b)];
+    for (uint8_t& kind : block.kinds) kind = place[static_cast<size_t>(block.thread)][kind];
+  });
+}
+
 struct CsvColumns {
-  Column user, item, value, time;
+  Column user, item, value, time, event;
   size_t width;
   TimeForm form;
 };
@@ -82,12 +119,13 @@ void check_width(const RecordReader& reader, size_t width) {
 }
 
 void parse_csv(std::string_view text, const Dialect& dialect, const CsvColumns& columns, RowBlock& block, IdMap& users,
-               IdMap& items) {
+               IdMap& items, KindNames& kinds) {
   const auto lines = static_cast<size_t>(std::count(text.begin(), text.end(), '\n')) + 1;
   block.users.reserve(lines);
   block.items.reserve(lines);
   if (columns.value.index >= 0) block.values.reserve(lines);
   if (columns.time.index >= 0) block.times.reserve(lines);
+  if (columns.event.index >= 0) block.kinds.reserve(lines);
   const auto at = [](const RecordReader& reader, const Column& column) {
     return reader.fields()[static_cast<size_t>(column.index)];
   };
@@ -115,6 +153,9 @@ void parse_csv(std::string_view text, const Dialect& dialect, const CsvColumns& 
                                                        columns.time.label, expected, printable(field))};
       }
       block.times.push_back(raw);
+    }
+    if (columns.event.index >= 0) {
+      block.kinds.push_back(kinds.number(at(reader, columns.event), reader.offset(), columns.event.label));
     }
   }
 }
@@ -144,10 +185,12 @@ RawRows read_csv(Context& ctx, const std::filesystem::path& path, const DataOpti
       {"item", "data.columns.item", names.item, {"item", "itemid", "movieid"}, true},
       {"value", "data.columns.value", names.value, {"rating", "value", "count"}},
       {"time", "data.columns.time", names.time, {"timestamp", "time"}},
+      {"event", "data.columns.event", names.event, {"event", "kind"}},
   };
   const Table table(path, wishes);
   table.log_findings();
-  CsvColumns columns{table.column(0), table.column(1), table.column(2), table.column(3), table.width(), {}};
+  CsvColumns columns{
+      table.column(0), table.column(1), table.column(2), table.column(3), table.column(4), table.width(), {}};
   if (columns.time.index >= 0) {
     RecordReader first(table.records(), table.dialect());
     const auto index = static_cast<size_t>(columns.time.index);
@@ -157,14 +200,17 @@ RawRows read_csv(Context& ctx, const std::filesystem::path& path, const DataOpti
       table.fail(error.offset, error.message);
     }
   }
+  std::vector<KindNames> kinds(static_cast<size_t>(ctx.threads()));
   RawRows rows = read_pieces(
       ctx, table.records(), cut_at_records(table.records(), table.dialect(), kPieceBytes), id_type(options.id_type),
       [&](std::string_view text, RowBlock& block, IdMap& users, IdMap& items) {
-        parse_csv(text, table.dialect(), columns, block, users, items);
+        parse_csv(text, table.dialect(), columns, block, users, items, kinds[static_cast<size_t>(block.thread)]);
       },
       [&](const RecordError& error) { table.fail(error.offset, error.message); });
   rows.has_values = columns.value.index >= 0;
   rows.has_times = columns.time.index >= 0;
+  rows.has_kinds = columns.event.index >= 0;
+  if (rows.has_kinds) merge_kinds(ctx, rows, kinds, fmt::format("{}: {}", path.string(), columns.event.label));
   if (rows.has_times) scale_times(ctx, rows, columns.form, columns.time.label, path.string());
   return rows;
 }

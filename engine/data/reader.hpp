@@ -18,12 +18,14 @@ struct RowBlock {
   std::vector<int32_t> users, items;
   std::vector<float> values;   ///< empty: the file has no value column
   std::vector<int64_t> times;  ///< microseconds since 1970; empty: no time column
+  std::vector<uint8_t> kinds;  ///< index into RawRows::kind_names; empty: no event column
 };
 
 struct RawRows {
   std::vector<RowBlock> blocks;
-  std::vector<IdMap> users, items;  ///< one a thread
-  bool has_values = false, has_times = false;
+  std::vector<IdMap> users, items;      ///< one a thread
+  std::vector<std::string> kind_names;  ///< ascending by bytes
+  bool has_values = false, has_times = false, has_kinds = false;
   int64_t count = 0;  ///< rows
 };
 

@@ -109,6 +109,25 @@ TEST(Prepare, ColumnsByNameAndByNumber) {
   EXPECT_EQ(pairs(read_all(options).train), expected);
 }
 
+TEST(Prepare, KindsOfEvents) {
+  const DataFolder folder;
+  DataOptions options;
+  options.interactions = folder.write("e.csv", "user,item,kind\n1,9,view\n1,8,view\n1,9,buy\n2,8,like\n");
+  const Interactions all = read_all(options).train;
+  EXPECT_EQ(all.kind_names, (std::vector<std::string>{"buy", "like", "view"}));
+  EXPECT_EQ(pairs(all), (Pairs{{{"1", "8"}, 1.f}, {{"1", "9"}, 2.f}, {{"2", "8"}, 1.f}}));
+  EXPECT_EQ(all.kinds, (std::vector<uint8_t>{2, 0, 1}));  // 1 9: the last row's
+
+  options.interactions = folder.write("e.csv", "user,item,kind\n1,9,view\n1,8,\n");
+  EXPECT_EQ(input_error(folder, [&] { read_all(options); }), "e.csv:3: kind: expected a kind in UTF-8, found ''");
+  std::string many = "user,item,kind\n";
+  for (int k = 0; k < 257; ++k)
+    many.append("1,").append(std::to_string(k)).append(",k").append(std::to_string(k)) += '\n';
+  options.interactions = folder.write("e.csv", many);
+  EXPECT_EQ(input_error(folder, [&] { read_all(options); }),
+            "e.csv:258: kind: expected at most 256 kinds, found 'k256'");
+}
+
 TEST(Prepare, QuotedIdsWithDelimitersQuotesAndLineEnds) {
   const DataFolder folder;
   const PreparedData data = read_all(
@@ -209,6 +228,14 @@ TEST(Prepare, FilesOfSeveralPieces) {
   EXPECT_EQ(pairs(one.train), expected);
   EXPECT_TRUE(test::operator==(one.train.matrix, three.train.matrix));
   EXPECT_EQ(one.train.times, three.train.times);
+
+  // The same column read as kinds: each entry has that of the last row, whichever thread met the kind first.
+  folder.write("r.csv", text_of(rows, ",", "\n", "user,item,kind,time\n"));
+  const Interactions kinds = read_all(options, 3).train;
+  ASSERT_EQ(kinds.matrix.indices, one.train.matrix.indices);
+  for (size_t e = 0; e < kinds.kinds.size(); ++e) {
+    ASSERT_EQ(std::stof(kinds.kind_names[kinds.kinds[e]]), one.train.matrix.values[e]);
+  }
 
   for (const int64_t bad : {0, 250'000, 499'999}) {  // two bad rows: the first is told
     std::vector<Row> broken = rows;
