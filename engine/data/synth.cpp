@@ -18,6 +18,7 @@
 #include "engine/core/file.hpp"
 #include "engine/core/interrupt.hpp"
 #include "engine/core/log.hpp"
+#include "engine/data/item_choice.hpp"
 #include "engine/data/planted.hpp"
 #include "engine/data/synth_text.hpp"
 #include "kernels/context.hpp"
@@ -28,8 +29,6 @@ namespace {
 
 constexpr int64_t kBlockInteractions = 1 << 16;
 constexpr int64_t kFirstTime = 1'577'836'800, kSpan = 5 * 365 * 86'400;  // 2020 to 2024
-// A user who takes more than this part of the items is drawn by a race over all items, not by rejection.
-constexpr int64_t kRaceShare = 16;
 
 // What a user does beside rating: kind, chance at affinity a: sigmoid(level + slope a).
 struct EventKind {
@@ -88,71 +87,6 @@ struct Totals {
     views += other.views;
     for (size_t k = 0; k < events.size(); ++k) events[k] += other.events[k];
   }
-};
-
-// Draws the items of users. One a thread: it holds a mark for each item.
-class ItemChoice {
- public:
-  ItemChoice(const SynthOptions& options, const Planted& planted)
-      : options_(options), planted_(planted), marks_(static_cast<size_t>(options.items), -1) {}
-
-  /// `count` distinct items, ascending, by successive draws with chances exposure x acceptance. `first` is the number
-  /// of interactions of the users before: every items/interactions-th interaction of all is with the next item,
-  /// whatever the taste, so that each item occurs.
-  std::span<const int32_t> draw(int64_t row, const PlantedUser& user, int64_t first, int64_t count) {
-    chosen_.clear();
-    if (options_.interactions >= options_.items) {
-      for (int64_t item = placed_before(first); item < placed_before(first + count); ++item) mark(row, item);
-    }
-    if (count * kRaceShare >= options_.items) {
-      race(row, user, count);
-    } else {
-      Draws draws(options_.seed, SynthStage::kChoice, row);
-      while (static_cast<int64_t>(chosen_.size()) < count) {
-        const int64_t item = planted_.item_of_rank(planted_.draw_rank(draws));
-        if (draws.unit() < Planted::acceptance(planted_.affinity(user, item))) mark(row, item);
-      }
-    }
-    std::sort(chosen_.begin(), chosen_.end());
-    return chosen_;
-  }
-
- private:
-  // Items that are placed among the first n interactions: item j stands at interaction j K / M.
-  int64_t placed_before(int64_t n) const {
-    const auto product = static_cast<unsigned __int128>(n) * static_cast<unsigned __int128>(options_.items);
-    const auto interactions = static_cast<unsigned __int128>(options_.interactions);
-    return static_cast<int64_t>((product + interactions - 1) / interactions);
-  }
-
-  void mark(int64_t row, int64_t item) {
-    int64_t& marked = marks_[static_cast<size_t>(item)];
-    if (marked == row) return;
-    marked = row;
-    chosen_.push_back(static_cast<int32_t>(item));
-  }
-
-  // The same distribution at O(items), for users who would draw most items again and again: of exponential times with
-  // rates exposure x acceptance the first come first (Efraimidis and Spirakis 2006).
-  void race(int64_t row, const PlantedUser& user, int64_t count) {
-    Draws draws(options_.seed, SynthStage::kRace, row);
-    times_.clear();
-    for (int64_t rank = 0; rank < options_.items; ++rank) {
-      const int64_t item = planted_.item_of_rank(rank);
-      const double rate = planted_.exposure(rank) * Planted::acceptance(planted_.affinity(user, item));
-      const double time = -std::log(1. - static_cast<double>(draws.unit())) / rate;
-      if (marks_[static_cast<size_t>(item)] != row) times_.emplace_back(time, static_cast<int32_t>(item));
-    }
-    const auto end = times_.begin() + (count - static_cast<int64_t>(chosen_.size()));
-    std::nth_element(times_.begin(), end, times_.end());
-    for (auto winner = times_.begin(); winner != end; ++winner) mark(row, winner->second);
-  }
-
-  const SynthOptions& options_;
-  const Planted& planted_;
-  std::vector<int64_t> marks_;  // the last user who took the item
-  std::vector<int32_t> chosen_;
-  std::vector<std::pair<double, int32_t>> times_;
 };
 
 // The rows of one user in ratings.csv and events.csv.
