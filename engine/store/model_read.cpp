@@ -5,9 +5,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
+#include <new>
 
 #include "engine/core/error.hpp"
+#include "engine/core/log.hpp"
 #include "engine/store/hdf5.hpp"
 #include "engine/store/model_file.hpp"
 #include "engine/store/model_layout.hpp"
@@ -87,8 +88,7 @@ HostMatrix read_table(const Reader& reader, const std::string& path, int64_t row
 }
 
 template <class Add>
-void read_strings(const Reader& reader, const std::string& path, int64_t count, const Add& add) {
-  expect(reader, path, Type::kString, {count});
+void read_strings(const Reader& reader, const std::string& path, const Add& add) {
   const auto length = static_cast<size_t>(reader.form(path).item_bytes);
   reader.read(path, [&](int64_t, std::span<const std::byte> rows) {
     for (size_t at = 0; at < rows.size(); at += length) {
@@ -99,9 +99,10 @@ void read_strings(const Reader& reader, const std::string& path, int64_t count, 
 }
 
 std::vector<std::string> read_texts(const Reader& reader, const std::string& path, int64_t count) {
+  expect(reader, path, Type::kString, {count});
   std::vector<std::string> texts;
   texts.reserve(static_cast<size_t>(count));
-  read_strings(reader, path, count, [&](std::string_view text) { texts.emplace_back(text); });
+  read_strings(reader, path, [&](std::string_view text) { texts.emplace_back(text); });
   return texts;
 }
 
@@ -111,10 +112,11 @@ std::shared_ptr<const Ids> read_ids(const Reader& reader, const std::string& pat
       expect(reader, path, Type::kInt64, {count});
       return std::make_shared<const Ids>(Ids::integers(reader.values<int64_t>(path)));
     }
+    expect(reader, path, Type::kString, {count});
     std::string blob;
     std::vector<int64_t> offsets{0};
     offsets.reserve(static_cast<size_t>(count) + 1);
-    read_strings(reader, path, count, [&](std::string_view id) {
+    read_strings(reader, path, [&](std::string_view id) {
       blob += id;
       offsets.push_back(static_cast<int64_t>(blob.size()));
     });
@@ -219,14 +221,7 @@ FoldIn read_fold_in(const Reader& reader) {
   return fold_in;
 }
 
-}  // namespace
-
-FittedModel load_model(const std::filesystem::path& path, const LoadParts& parts) {
-  Reader reader(file_of(path));
-  layout::check_version(reader, layout::kFormat);
-  reader.inspect(layout::paths());
-  reader.check_content(layout::counts, layout::root_attribute_counts);
-
+FittedModel read_model(const Reader& reader, const LoadParts& parts) {
   FittedModel model;
   model.name = reader.text("/", "name");
   model.model = reader.text("/", "model");
@@ -263,6 +258,23 @@ FittedModel load_model(const std::filesystem::path& path, const LoadParts& parts
   model.config_toml = reader.scalar_text("/meta/config");
   model.metrics_json = reader.scalar_text("/meta/metrics");
   return model;
+}
+
+}  // namespace
+
+FittedModel load_model(const std::filesystem::path& path, const LoadParts& parts) {
+  Reader reader(file_of(path));
+  layout::check_version(reader, layout::kFormat);
+  reader.inspect(layout::paths());
+  reader.check_content(layout::counts, layout::root_attribute_counts);
+  try {
+    return read_model(reader, parts);
+  } catch (const std::bad_alloc&) {
+    throw OutOfMemory(
+        fmt::format("{}: reading it needs about {} of memory, which this process may not have; free some, "
+                    "or use a machine with more",
+                    path.string(), format_bytes(reader.file_bytes())));
+  }
 }
 
 HostMatrix load_rows(const std::filesystem::path& path, const std::string& table, int64_t begin, int64_t count) {

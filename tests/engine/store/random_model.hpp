@@ -49,7 +49,7 @@ inline std::shared_ptr<const Ids> random_ids(Rng& rng, int64_t count, bool integ
     return std::make_shared<const Ids>(Ids::integers(std::move(values)));
   }
   std::vector<std::string> texts;
-  for (int64_t i = 0; i < count; ++i) texts.push_back("id" + std::to_string(i) + random_text(rng, 6));
+  for (int64_t i = 0; i < count; ++i) texts.push_back("id" + std::to_string(i) + ":" + random_text(rng, 6));
   std::sort(texts.begin(), texts.end());
   std::string blob;
   std::vector<int64_t> offsets{0};
