@@ -5,7 +5,6 @@
 #include <cmath>
 #include <numeric>
 
-#include "engine/core/interrupt.hpp"
 #include "kernels/philox.hpp"
 #include "kernels/topk.hpp"
 
@@ -147,7 +146,6 @@ Evaluation evaluate(Context& ctx, const FittedModel& model, const std::vector<co
   const Exclusions exclude{options.filter_seen ? seen : std::vector<const HostCsr*>{}};
 
   for (size_t begin = 0; begin < out.users.size() && longest > 0; begin += kBatch) {
-    check_interrupt();
     const auto users = std::span(out.users).subspan(begin, std::min(kBatch, out.users.size() - begin));
     const TopK lists = recommender.for_users(users, longest, exclude);
     std::vector<float> gains;

@@ -18,6 +18,9 @@ struct RunResult {
   bool was_finished = false;  ///< --resume found a finished run with the same config
 };
 
+/// What a run of this config would train on: reads and splits the data, trains and writes nothing.
+std::string dry_run(const Config& config);
+
 /// Throws InputError for wrong input; Interrupted after a signal, with the checkpoint kept.
 RunResult run_training(const Config& config, const RunRequest& request = {});
 

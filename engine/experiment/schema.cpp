@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/experiment/schema.hpp"
+
+#include <cmath>
+#include <limits>
+
+#include "engine/core/error.hpp"
+#include "engine/core/log.hpp"
+
+namespace kindred {
+namespace {
+
+[[noreturn]] void expected(const std::string& what, const TomlValue& found) {
+  throw InputError("expected " + what + ", found " + printable(to_toml(found)));
+}
+
+std::string text_of(const TomlValue& value) {
+  const auto* text = std::get_if<std::string>(&value.value);
+  if (text == nullptr) expected("text in quotes", value);
+  return *text;
+}
+
+double number_of(const TomlValue& value) {
+  if (const auto* whole = std::get_if<int64_t>(&value.value)) return static_cast<double>(*whole);
+  const auto* number = std::get_if<double>(&value.value);
+  if (number == nullptr) expected("a number", value);
+  return *number;
+}
+
+std::string quote(const std::string& text) { return to_toml(TomlValue{text, 0}); }
+std::string number(double value) { return to_toml(TomlValue{value, 0}); }
+/// A float as the number a person would write: 0.003, not 0.003000000026077032.
+std::string number(float value) { return number(std::stod(format_float(value))); }
+
+/// Collects keys; each call binds one to a field through an accessor `at(config)`.
+class Table {
+ public:
+  std::vector<SchemaKey> keys;
+  std::string section, model;
+
+  template <class At>
+  void whole(const std::string& name, int64_t low, int64_t high, bool results, const std::string& sentence, At at) {
+    const bool open = high == std::numeric_limits<int64_t>::max();
+    const std::string range = std::to_string(low) + (open ? " or more" : " to " + std::to_string(high));
+    add(
+        name, "whole number", range, results, sentence,
+        [=](Config& c, const TomlValue& v) {
+          const auto* found = std::get_if<int64_t>(&v.value);
+          if (found == nullptr || *found < low || *found > high) expected("a whole number, " + range, v);
+          at(c) = static_cast<std::remove_reference_t<decltype(at(c))>>(*found);
+        },
+        [=](const Config& c) { return std::to_string(at(const_cast<Config&>(c))); });
+  }
+
+  template <class At>
+  void real(const std::string& name, double low, double high, bool results, const std::string& sentence, At at) {
+    std::string range;
+    if (std::isfinite(low)) range = number(low) + (std::isfinite(high) ? " to " + number(high) : " or more");
+    add(
+        name, "number", range, results, sentence,
+        [=](Config& c, const TomlValue& v) {
+          const double found = number_of(v);
+          if (!(found >= low && found <= high)) expected("a number" + (range.empty() ? "" : ", " + range), v);
+          at(c) = static_cast<std::remove_reference_t<decltype(at(c))>>(found);
+        },
+        [=](const Config& c) { return number(at(const_cast<Config&>(c))); });
+  }
+
+  template <class At>
+  void truth(const std::string& name, bool results, const std::string& sentence, At at) {
+    add(
+        name, "true or false", "", results, sentence,
+        [=](Config& c, const TomlValue& v) {
+          const auto* found = std::get_if<bool>(&v.value);
+          if (found == nullptr) expected("true or false", v);
+          at(c) = *found;
+        },
+        [=](const Config& c) { return std::string(at(const_cast<Config&>(c)) ? "true" : "false"); });
+  }
+
+  /// Text that is copied; unset where empty.
+  template <class At>
+  void text(const std::string& name, const std::string& type, bool results, const std::string& sentence, At at) {
+    add(
+        name, type, "", results, sentence, [=](Config& c, const TomlValue& v) { at(c) = text_of(v); },
+        [=](const Config& c) {
+          const std::string found(at(const_cast<Config&>(c)));
+          return found.empty() ? "" : quote(found);
+        });
+  }
+
+  /// One of some words, each standing for a value of the field.
+  template <class T, class At>
+  void choice(const std::string& name, const std::vector<std::pair<std::string, T>>& words, bool results,
+              const std::string& sentence, At at) {
+    std::string range;
+    for (const auto& [word, value] : words) range += (range.empty() ? "" : " | ") + quote(word);
+    add(
+        name, "text", range, results, sentence,
+        [=](Config& c, const TomlValue& v) {
+          const std::string found = text_of(v);
+          std::vector<std::string> names;
+          for (const auto& [word, value] : words) {
+            if (word == found) {
+              at(c) = value;
+              return;
+            }
+            names.push_back(word);
+          }
+          throw InputError("expected " + range + ", found " + quote(printable(found)) + did_you_mean(found, names));
+        },
+        [=](const Config& c) {
+          for (const auto& [word, value] : words)
+            if (at(const_cast<Config&>(c)) == value) return quote(word);
+          return std::string();
+        });
+  }
+  template <class At>
+  void word(const std::string& name, const std::vector<std::string>& words, bool results, const std::string& sentence,
+            At at) {
+    std::vector<std::pair<std::string, std::string>> pairs;
+    for (const auto& w : words) pairs.emplace_back(w, w);
+    choice<std::string>(name, pairs, results, sentence, at);
+  }
+
+  void add(const std::string& name, const std::string& type, const std::string& range, bool results,
+           const std::string& sentence, std::function<void(Config&, const TomlValue&)> read,
+           std::function<std::string(const Config&)> write) {
+    keys.push_back({section.empty() ? name : section + "." + name, type, range, sentence, results, model,
+                    std::move(read), std::move(write)});
+  }
+};
+
+constexpr auto kMost = std::numeric_limits<int64_t>::max();
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+#define FIELD(expression) \
+  [](Config & c) -> auto& { return c.expression; }
+
+std::vector<SchemaKey> make_schema() {
+  Table t;
+  t.text("name", "text", true, "Name of the run; default: the config file's name without its ending.", FIELD(name));
+  t.add(
+      "output", "path", "", false, "The run folder, from the working directory; default runs/<name>.",
+      [](Config& c, const TomlValue& v) { c.output = text_of(v); },
+      [](const Config& c) { return quote(c.output.string()); });
+  t.whole("seed", 0, kMost, true, "Of every random draw: same seed, same device, same result.", FIELD(seed));
+  t.text("device", "text", false, "\"auto\" (CUDA where it works, else the CPU), \"cpu\", \"cuda\" or \"cuda:N\".",
+         FIELD(device));
+  t.whole("threads", 0, 4096, false, "CPU threads; 0: all cores.", FIELD(threads));
+
+  t.section = "data";
+  const auto path = [&](const std::string& name, const std::string& sentence, auto at) {
+    t.add(
+        name, "path", "", true, sentence, [=](Config& c, const TomlValue& v) { at(c) = text_of(v); },
+        [=](const Config& c) {
+          const auto& found = at(const_cast<Config&>(c));
+          return found.empty() ? std::string() : quote(found.string());
+        });
+  };
+  path("interactions", "The file of interactions; from the config's folder.", FIELD(data.interactions));
+  t.word("format", {"csv", "adjacency"}, true,
+         "csv: a header, fields split by , tab ; | or ::. adjacency: a user, then items.", FIELD(data.format));
+  t.text("columns.user", "text", true, "Column of users, by name; left out: found by its name.",
+         FIELD(data.columns.user));
+  t.text("columns.item", "text", true, "Column of items.", FIELD(data.columns.item));
+  t.text("columns.value", "text", true, "Column of values (rating, count); without one each is 1.",
+         FIELD(data.columns.value));
+  t.text("columns.time", "text", true, "Column of times: Unix s, ms or us, or ISO 8601.", FIELD(data.columns.time));
+  t.text("columns.event", "text", true, "Column of event kinds.", FIELD(data.columns.event));
+  t.word("id_type", {"auto", "string", "integer"}, true,
+         "auto: integers where every id of that side is a 64-bit decimal that prints back as itself.",
+         FIELD(data.id_type));
+  path("items.file", "Titles and tags of items, a CSV file.", FIELD(data.items.file));
+  t.text("items.columns.id", "text", true, "Column of item ids.", FIELD(data.items.columns.id));
+  t.text("items.columns.title", "text", true, "Column of titles.", FIELD(data.items.columns.title));
+  t.text("items.columns.tags", "text", true, "Column of tags.", FIELD(data.items.columns.tags));
+  t.text("items.tag_separator", "text", true, "Between the tags of an item.", FIELD(data.items.tag_separator));
+
+  t.section = "split";
+  t.word("protocol", {"random", "files", "none"}, true,
+         "random: held-out parts are drawn. files: each part is a file. none: nothing is held out.",
+         FIELD(split.protocol));
+  t.real("test", 0, 1, true, "Share held out for the test.", FIELD(split.test));
+  t.add(
+      "validation", "number", "0.0 to 1.0", true,
+      "Share held out for validation; with protocol files drawn from train only where this key is written.",
+      [](Config& c, const TomlValue& v) {
+        const double share = number_of(v);
+        if (!(share >= 0 && share <= 1)) expected("a number, 0.0 to 1.0", v);
+        c.split.validation = share, c.split.validation_given = true;
+      },
+      [](const Config& c) {
+        return c.split.protocol != "files" || c.split.validation_given ? number(c.split.validation) : std::string();
+      });
+  t.truth("per_user", true, "Draw the shares from each user's interactions, else from all together.",
+          FIELD(split.per_user));
+  path("files.train", "Protocol files: the train part.", FIELD(split.files.train));
+  path("files.validation", "Protocol files: the validation part.", FIELD(split.files.validation));
+  path("files.test", "Protocol files: the test part.", FIELD(split.files.test));
+
+  t.section = "model";
+  t.word("type", {"als", "popularity"}, true,
+         "als: matrix factorisation by alternating least squares. popularity: the baseline.", FIELD(model));
+  t.model = "als";
+  t.word("feedback", {"implicit", "explicit"}, true,
+         "implicit: who did it, how surely (ranking). explicit: ratings, predicted as values.", FIELD(als.feedback));
+  t.whole("factors", 1, 1024, true, "Length of the vectors.", FIELD(als.factors));
+  t.choice<AlsObjective>("objective", {{"ials", AlsObjective::kIals}, {"hu-koren", AlsObjective::kHuKoren}}, true,
+                         "Implicit feedback: loss of Rendle et al. 2022, or of Hu, Koren, Volinsky 2008.",
+                         FIELD(als.params.objective));
+  t.real("alpha", 0, kInfinity, true, "Confidence c = 1 + alpha f(value); default 0 for ials, 1 for hu-koren.",
+         FIELD(als.alpha));
+  t.choice<bool>("confidence", {{"linear", false}, {"log", true}}, true, "f(r) = r, or log(1 + r).",
+                 FIELD(als.log_confidence));
+  t.real("unobserved_weight", 0, kInfinity, true, "ials: weight of the pairs that were not observed.",
+         FIELD(als.params.unobserved_weight));
+  t.real("regularization", 0, kInfinity, true,
+         "lambda in regularization (n + unobserved_weight N)^regularization_exponent.",
+         FIELD(als.params.regularization));
+  t.real("regularization_exponent", 0, 1, true,
+         "nu: 1 scales with the number of a row's interactions, 0 is the plain form.", FIELD(als.params.exponent));
+  t.choice<AlsSolver>(
+      "solver",
+      {{"auto", AlsSolver::kAuto},
+       {"cholesky", AlsSolver::kCholesky},
+       {"cg", AlsSolver::kCg},
+       {"block", AlsSolver::kBlock},
+       {"woodbury", AlsSolver::kWoodbury}},
+      true,
+      "How a row is solved: cholesky and woodbury exactly, cg and block approximately; auto by factors and degree.",
+      FIELD(als.params.solver));
+  t.whole("cg_steps", 1, 100, true, "Steps of cg.", FIELD(als.params.cg_steps));
+  t.add(
+      "block_size", "whole number", "16 to 128, a multiple of 16", true, "Factors solved together by block.",
+      [](Config& c, const TomlValue& v) {
+        const auto* size = std::get_if<int64_t>(&v.value);
+        if (size == nullptr || *size < 16 || *size > 128 || *size % 16 != 0)
+          expected("a whole number, 16 to 128, a multiple of 16", v);
+        c.als.params.block_size = static_cast<int>(*size);
+      },
+      [](const Config& c) { return std::to_string(c.als.params.block_size); });
+  t.truth("biases", true, "Explicit feedback: a bias for each user and item.", FIELD(als.biases));
+  t.real("init_scale", 0, kInfinity, true, "Standard deviation of the first factors, times sqrt(factors).",
+         FIELD(als.init_scale));
+  t.choice<AlsPrecision>("precision",
+                         {{"fp32", AlsPrecision::kFp32}, {"tf32", AlsPrecision::kTf32}, {"bf16", AlsPrecision::kBf16}},
+                         true, "Of the products on CUDA; the CPU computes in fp32.", FIELD(als.params.precision));
+
+  t.section = "train";
+  t.whole("epochs", 1, 100000, true, "Passes over all users and items.", FIELD(als.epochs));
+  t.choice<bool>("loss", {{"every", true}, {"last", false}}, false,
+                 "When the exact loss is computed; its time is kept apart.", FIELD(als.loss_every_epoch));
+  t.model = "";
+  t.add(
+      "early_stopping.metric", "text", "", true, "Stop when this validation metric no longer improves; absent: off.",
+      [](Config& c, const TomlValue& v) { c.early_stopping.metric = parse_metric(text_of(v)).name(); },
+      [](const Config& c) { return c.early_stopping.metric.empty() ? "" : quote(c.early_stopping.metric); });
+  t.whole("early_stopping.patience", 1, 100000, true, "Validations without improvement before stopping.",
+          FIELD(early_stopping.patience));
+  t.real("early_stopping.min_delta", 0, kInfinity, true, "Smaller gains are no improvement.",
+         FIELD(early_stopping.min_delta));
+  t.word("refit", {"none", "validation", "all"}, true,
+         "After selection fit once more, on train and validation or on all; metrics come from before it.",
+         FIELD(refit));
+  t.real("checkpoint_minutes", 0, kInfinity, false, "Time between checkpoints.", FIELD(checkpoint_minutes));
+
+  t.section = "evaluate";
+  t.add(
+      "metrics", "list of text", "", true,
+      "recall@K, precision@K, hit@K, ndcg@K, map@K, mrr@K; rmse, mae where values are predicted. Default by model.",
+      [](Config& c, const TomlValue& v) {
+        const auto* list = std::get_if<TomlArray>(&v.value);
+        if (list == nullptr || list->empty()) expected("a list like [\"recall@20\", \"ndcg@10\"]", v);
+        c.evaluate.metrics.clear();
+        for (const auto& entry : *list) c.evaluate.metrics.push_back(parse_metric(text_of(entry)));
+      },
+      [](const Config& c) {
+        std::string out;
+        for (const auto& metric : c.evaluate.metrics) out += (out.empty() ? "" : ", ") + quote(metric.name());
+        return out.empty() ? out : "[" + out + "]";
+      });
+  t.truth("filter_seen", true, "What a user had in train (and, in the test, in validation) is no candidate.",
+          FIELD(evaluate.filter_seen));
+  t.real("relevant_min", -kInfinity, kInfinity, true, "Held-out values below it are not relevant.",
+         FIELD(evaluate.relevant_min));
+  t.choice<bool>("gain", {{"binary", false}, {"value", true}}, true, "ndcg's gain of a hit: 1, or its value.",
+                 FIELD(evaluate.gain_by_value));
+  t.whole("every", 1, 100000, true, "Epochs between validations.", FIELD(every));
+  t.whole("validation_users", 0, kMost, true, "At most so many users, the same sample each time; 0: all.",
+          FIELD(validation_users));
+  t.whole("test_users", 0, kMost, true, "The same for the test.", FIELD(test_users));
+
+  t.section = "export";
+  t.add(
+      "model", "path", "", false, "The model file, in the run folder.",
+      [](Config& c, const TomlValue& v) { c.export_model = text_of(v); },
+      [](const Config& c) { return quote(c.export_model.string()); });
+  t.word("history", {"values", "items", "none"}, true, "What of the interactions the model file keeps.",
+         FIELD(export_history));
+  return t.keys;
+}
+
+#undef FIELD
+
+}  // namespace
+
+const std::vector<SchemaKey>& schema() {
+  static const std::vector<SchemaKey> keys = make_schema();
+  return keys;
+}
+
+const std::vector<std::pair<std::string, std::string>>& aliases() {
+  static const std::vector<std::pair<std::string, std::string>> names{{"n_factors", "model.factors"},
+                                                                      {"num_factors", "model.factors"},
+                                                                      {"embedding_dim", "model.factors"},
+                                                                      {"embedding_size", "model.factors"},
+                                                                      {"dim", "model.factors"},
+                                                                      {"rank", "model.factors"},
+                                                                      {"reg", "model.regularization"},
+                                                                      {"lambda", "model.regularization"},
+                                                                      {"reg_param", "model.regularization"},
+                                                                      {"l2", "model.regularization"},
+                                                                      {"weight_decay", "model.regularization"},
+                                                                      {"iterations", "train.epochs"},
+                                                                      {"n_epochs", "train.epochs"},
+                                                                      {"num_epochs", "train.epochs"},
+                                                                      {"max_iter", "train.epochs"},
+                                                                      {"use_cg", "model.solver"},
+                                                                      {"random_state", "seed"},
+                                                                      {"num_threads", "threads"},
+                                                                      {"n_jobs", "threads"},
+                                                                      {"use_gpu", "device"},
+                                                                      {"algorithm", "model.type"},
+                                                                      {"test_size", "split.test"},
+                                                                      {"topk", "evaluate.metrics"}};
+  return names;
+}
+
+}  // namespace kindred
