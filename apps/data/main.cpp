@@ -3,19 +3,16 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <exception>
-#include <new>
 
+#include "apps/common.hpp"
 #include "apps/data/doctor.hpp"
-#include "engine/core/error.hpp"
-#include "engine/core/interrupt.hpp"
-#include "engine/core/log.hpp"
 #include "engine/data/synth.hpp"
 
 namespace {
 
 int run(int argc, char** argv) {
   CLI::App app("Makes data sets and looks at the machine.", "kindred-data");
+  app.set_version_flag("--version", kindred::version_text("kindred-data"));
   app.require_subcommand(1);
   int status = 0;
 
@@ -51,18 +48,5 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  kindred::start_logging("kindred-data");
-  kindred::catch_signals();
-  try {
-    return run(argc, argv);
-  } catch (const kindred::Interrupted& error) {
-    kindred::log_error(error.what());
-    return 128 + error.signal;
-  } catch (const kindred::InputError& error) {
-    kindred::log_error(error.what());
-    return 2;
-  } catch (const std::exception& error) {
-    kindred::log_error(error.what());
-    return 1;
-  }
+  return kindred::run_program("kindred-data", [&] { return run(argc, argv); });
 }
