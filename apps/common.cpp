@@ -8,6 +8,7 @@
 #include "engine/core/error.hpp"
 #include "engine/core/interrupt.hpp"
 #include "engine/core/log.hpp"
+#include "engine/store/sinks.hpp"
 
 namespace kindred {
 namespace {
@@ -29,6 +30,8 @@ int run_program(const std::string& program, const std::function<int()>& body) {
     return code;
   } catch (const Interrupted& error) {
     return fail(program, error.what(), 128 + error.signal);
+  } catch (const ClosedPipe&) {
+    return 0;
   } catch (const InputError& error) {
     return fail(program, error.what(), 2);
   } catch (const InvalidArgument& error) {

@@ -35,6 +35,19 @@ float solver_value(const AlsFoldIn& recipe, float r) {
   return 1 + recipe.alpha * (recipe.log_confidence ? std::log1p(r) : r);
 }
 
+/// w: what each pair that was not observed weighs.
+double unobserved_weight(const AlsParams& params) {
+  switch (params.objective) {
+    case AlsObjective::kIals:
+      return params.unobserved_weight;
+    case AlsObjective::kHuKoren:
+      return 1;
+    case AlsObjective::kExplicit:
+      break;
+  }
+  return 0;
+}
+
 /// Lower Cholesky factor in place, row-major; false where the matrix is not positive definite.
 bool factorize(std::vector<double>& a, size_t d) {
   for (size_t j = 0; j < d; ++j) {
@@ -91,8 +104,22 @@ FoldedIn fold_in_rows(Context& ctx, const FittedModel& model, const HostCsr& his
   return out;
 }
 
-std::vector<std::vector<Reason>> explain_row(Context& ctx, const FittedModel& model, std::span<const int32_t> history,
-                                             std::span<const float> values, std::span<const int32_t> items) {
+std::vector<float> item_gram(Context& ctx, const FittedModel& model) {
+  const auto* recipe = recipe_of(model);
+  if (recipe == nullptr || unobserved_weight(recipe->params) == 0) return {};
+  const auto& table = std::get<Factors>(model.scorer).items;
+  const Resident<float> items(ctx, table.data, "item factors");
+  Matrix<float> g(ctx, table.cols, table.cols, "item gram");
+  gram(ctx, items.matrix(table.cols), g.view());
+  std::vector<float> out(static_cast<size_t>(table.cols * table.cols));
+  download<float>(ctx, g.view().flat(), out);
+  ctx.wait();
+  return out;
+}
+
+std::vector<std::vector<Reason>> explain_row(const FittedModel& model, std::span<const float> gram,
+                                             std::span<const int32_t> history, std::span<const float> values,
+                                             std::span<const int32_t> items) {
   const auto* recipe = recipe_of(model);
   if (recipe == nullptr || history.empty()) return {};
   const auto& factors = std::get<Factors>(model.scorer);
@@ -105,16 +132,8 @@ std::vector<std::vector<Reason>> explain_row(Context& ctx, const FittedModel& mo
 
   // A = w G + sum a_e y y' + lambda I
   std::vector<double> a(d * d, 0.0);
-  const double weight = is_explicit ? 0 : params.objective == AlsObjective::kHuKoren ? 1 : params.unobserved_weight;
-  if (weight > 0) {
-    const Resident<float> table(ctx, factors.items.data, "item factors");
-    Matrix<float> g(ctx, factors.items.cols, factors.items.cols, "item gram");
-    gram(ctx, table.matrix(factors.items.cols), g.view());
-    std::vector<float> host(width * width);
-    download<float>(ctx, g.view().flat(), host);
-    ctx.wait();
-    for (size_t e = 0; e < host.size(); ++e) a[e] = weight * host[e];  // no biases here: d == width
-  }
+  const double weight = unobserved_weight(params);
+  for (size_t e = 0; e < gram.size(); ++e) a[e] = weight * gram[e];  // a model with a Gram has no biases: d == width
   std::vector<double> b(history.size());
   for (size_t e = 0; e < history.size(); ++e) {
     const double v = solver_value(*recipe, values[e]);
@@ -125,7 +144,7 @@ std::vector<std::vector<Reason>> explain_row(Context& ctx, const FittedModel& mo
     for (size_t i = 0; i < d; ++i)
       for (size_t j = 0; j <= i; ++j) a[i * d + j] += share * feature(history[e], i) * feature(history[e], j);
   }
-  const double shift = is_explicit ? 0 : weight * static_cast<double>(factors.items.rows);
+  const double shift = weight * static_cast<double>(factors.items.rows);
   const double ridge = params.regularization * std::pow(static_cast<double>(history.size()) + shift, params.exponent);
   for (size_t i = 0; i < d; ++i) a[i * d + i] += ridge;
   if (!factorize(a, d)) return {};

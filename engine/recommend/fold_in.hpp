@@ -18,7 +18,11 @@ FoldedIn fold_in_rows(Context& ctx, const FittedModel& model, const HostCsr& his
 /// Hu et al. 2008, section 5: with A x = sum_e b_e y_e the score of item i is sum_e b_e (y_i' A^-1 y_e): each summand
 /// is what interaction e brought. In fp64. Empty where the model has no recipe. Cost: d^3 / 3 + |items| (2 d^2 + 2 n_u
 /// d).
-std::vector<std::vector<Reason>> explain_row(Context& ctx, const FittedModel& model, std::span<const int32_t> history,
-                                             std::span<const float> values, std::span<const int32_t> items);
+std::vector<std::vector<Reason>> explain_row(const FittedModel& model, std::span<const float> gram,
+                                             std::span<const int32_t> history, std::span<const float> values,
+                                             std::span<const int32_t> items);
+
+/// The item table's Gram matrix, d x d, which all rows of an implicit model share; empty where it has no part in them.
+std::vector<float> item_gram(Context& ctx, const FittedModel& model);
 
 }  // namespace kindred

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <optional>
 
 #include "engine/core/error.hpp"
 #include "engine/recommend/fold_in.hpp"
@@ -78,6 +79,7 @@ struct Recommender::Impl {
   const HostMatrix* items = nullptr;
   Resident<float> item_table, item_bias, item_counts;
   std::vector<float> counts;
+  std::optional<std::vector<float>> gram;  // for reasons; once
 
   Impl(Context& context, const FittedModel& fitted) : ctx(context), model(fitted) {
     if (const auto* factors = std::get_if<Factors>(&model.scorer)) {
@@ -271,24 +273,32 @@ TopK Recommender::similar_users(std::span<const int32_t> users, int k, Similarit
 
 std::vector<float> Recommender::score(std::span<const int32_t> users, std::span<const int32_t> items) {
   Impl& my = *impl_;
-  std::vector<float> out(users.size());
+  std::vector<float> out(users.size(), 0.f);
   const auto* factors = std::get_if<Factors>(&my.model.scorer);
+  const std::vector<float>* by_item = nullptr;  // what an item adds for every user
   if (factors == nullptr) {
-    const auto& scores = std::get<Constant>(my.model.scorer).items;
-    for (size_t e = 0; e < items.size(); ++e) out[e] = my.finish(scores[static_cast<size_t>(items[e])], users[e], 0);
-    return out;
+    by_item = &std::get<Constant>(my.model.scorer).items;
+  } else {
+    by_item = &factors->item_bias;
+    std::vector<int32_t> known_users, known_items;
+    std::vector<size_t> places;
+    for (size_t e = 0; e < out.size(); ++e)
+      if (users[e] >= 0 && items[e] >= 0)
+        places.push_back(e), known_users.push_back(users[e]), known_items.push_back(items[e]);
+    const Resident<float> user_table(my.ctx, my.user_table().data, "user factors");
+    const Resident<int32_t> rows(my.ctx, known_users, "pairs"), cols(my.ctx, known_items, "pairs");
+    Array<float> products(my.ctx, static_cast<int64_t>(places.size()), "pair scores");
+    pair_scores(my.ctx, user_table.matrix(factors->users.cols), my.item_table.matrix(my.items->cols), rows.view(),
+                cols.view(), products.view());
+    std::vector<float> host(places.size());
+    download<float>(my.ctx, products.view(), host);
+    my.ctx.wait();
+    for (size_t p = 0; p < places.size(); ++p) out[places[p]] = host[p];
   }
-  const Resident<float> user_table(my.ctx, my.user_table().data, "user factors");
-  const Resident<int32_t> rows(my.ctx, users, "pairs"), cols(my.ctx, items, "pairs");
-  Array<float> scores(my.ctx, static_cast<int64_t>(out.size()), "pair scores");
-  pair_scores(my.ctx, user_table.matrix(factors->users.cols), my.item_table.matrix(my.items->cols), rows.view(),
-              cols.view(), scores.view());
-  download<float>(my.ctx, scores.view(), out);
-  my.ctx.wait();
-  for (size_t e = 0; e < out.size(); ++e)
-    out[e] = my.finish(
-        out[e], users[e],
-        my.user_bias(users[e]) + (factors->item_bias.empty() ? 0 : factors->item_bias[static_cast<size_t>(items[e])]));
+  for (size_t e = 0; e < out.size(); ++e) {
+    const float item = items[e] >= 0 && !by_item->empty() ? (*by_item)[static_cast<size_t>(items[e])] : 0;
+    out[e] = my.finish(out[e] + item, users[e], users[e] >= 0 ? my.user_bias(users[e]) : 0);
+  }
   return out;
 }
 
@@ -311,7 +321,8 @@ std::vector<std::vector<Reason>> Recommender::explain(int32_t user, std::span<co
 std::vector<std::vector<Reason>> Recommender::explain_history(std::span<const int32_t> history,
                                                               std::span<const float> values,
                                                               std::span<const int32_t> items) {
-  return explain_row(impl_->ctx, impl_->model, history, values, items);
+  if (!impl_->gram) impl_->gram = item_gram(impl_->ctx, impl_->model);
+  return explain_row(impl_->model, *impl_->gram, history, values, items);
 }
 
 }  // namespace kindred

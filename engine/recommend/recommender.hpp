@@ -54,7 +54,8 @@ class Recommender {
   TopK for_histories(const HostCsr& histories, int k, bool include_seen);
   TopK similar_items(std::span<const int32_t> items, int k, Similarity similarity);
   TopK similar_users(std::span<const int32_t> users, int k, Similarity similarity);
-  /// Scores of pairs, on the model's scale (link, offset and scale applied).
+  /// Scores of pairs, on the model's scale (link, offset and scale applied). A user or item of -1 is not in the model:
+  /// what is known of the other side and the mean remain.
   std::vector<float> score(std::span<const int32_t> users, std::span<const int32_t> items);
 
   /// Scores of a user's item split over the history that the user's row was solved from, largest part first (Hu et al.

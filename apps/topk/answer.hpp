@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// The questions of kindred-topk, answered from a model file into a sink.
+#pragma once
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace kindred {
+
+struct TopkOptions {
+  std::filesystem::path model;
+  // One of these is the question.
+  std::string users, similar_users, history;
+  std::vector<std::string> items;
+  bool all_users = false;
+  std::filesystem::path score;
+  // How it is answered.
+  int k = 10;
+  std::string metric = "dot", format = "table", to = "-", device = "auto";
+  bool include_seen = false, include_held_out = false, explain = false;
+  int threads = 0;
+};
+
+/// Throws InputError where the question names what the model does not have.
+void answer(const TopkOptions& options);
+
+}  // namespace kindred
