@@ -9,6 +9,7 @@
 
 #include "engine/core/error.hpp"
 #include "engine/core/log.hpp"
+#include "engine/store/finite.hpp"
 #include "engine/store/hdf5.hpp"
 #include "engine/store/model_file.hpp"
 #include "engine/store/model_layout.hpp"
@@ -52,11 +53,10 @@ void expect(const Reader& reader, const std::string& path, Type type, const std:
 
 void check_finite(const Reader& reader, const std::string& path, std::span<const std::byte> bytes, int64_t first) {
   const std::span values(reinterpret_cast<const float*>(bytes.data()), bytes.size() / sizeof(float));
-  const auto bad = std::find_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
-  if (bad == values.end()) return;
-  const int64_t row =
-      first + (bad - values.begin()) * static_cast<int64_t>(sizeof(float)) / reader.form(path).row_bytes();
-  reader.fail(path, fmt::format("row {} holds {}; expected finite values", row, *bad));
+  const int64_t bad = first_not_finite(values);
+  if (bad < 0) return;
+  const int64_t row = first + bad * static_cast<int64_t>(sizeof(float)) / reader.form(path).row_bytes();
+  reader.fail(path, fmt::format("row {} holds {}; expected finite values", row, values[static_cast<size_t>(bad)]));
 }
 
 /// Appends what a reader hands over, each value checked.

@@ -4,11 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <ctime>
 
 #include "engine/core/error.hpp"
 #include "engine/core/log.hpp"
+#include "engine/store/finite.hpp"
 #include "engine/store/hdf5.hpp"
 #include "engine/store/model_file.hpp"
 #include "engine/store/model_layout.hpp"
@@ -21,11 +21,11 @@ namespace layout = model_layout;
 
 /// Floats that a reader would refuse are not written.
 void check_finite(const std::string& path, std::span<const float> values, int64_t columns) {
-  for (size_t i = 0; i < values.size(); ++i)
-    if (!std::isfinite(values[i])) {
-      const int64_t row = static_cast<int64_t>(i) / std::max<int64_t>(1, columns);
-      throw NumericError(fmt::format("{}: row {} holds {}; the model was not written", path, row, values[i]), row);
-    }
+  const int64_t bad = first_not_finite(values);
+  if (bad < 0) return;
+  const int64_t row = bad / std::max<int64_t>(1, columns);
+  throw NumericError(
+      fmt::format("{}: row {} holds {}; the model was not written", path, row, values[static_cast<size_t>(bad)]), row);
 }
 
 void write_floats(Writer& writer, const std::string& path, std::span<const float> values) {
