@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <span>
 #include <vector>
 
 #include "kernels/cpu/als_row.hpp"
@@ -18,6 +19,7 @@ namespace {
 
 constexpr int64_t kLongRow = 1024;  // rows up to here are handed to threads several at a time
 constexpr int64_t kRowChunk = 16;
+constexpr int64_t kStepRows = 8192;  // rows solved together, whose vectors are kept
 
 /// Rows by falling degree, ties by row: rows of one solver and of one size stand together, the last chunk is a light
 /// one.
@@ -72,15 +74,25 @@ void als_half_sweep(Context& ctx, const detail::AlsProblem& problem) {
       ctx.threads() == 1
           ? 0
           : first_with_degree_at_most(std::max(2 * detail::kAlsSegment, rows.nnz / (4 * int64_t{ctx.threads()})));
-  const int64_t longs = std::max(spread, first_with_degree_at_most(kLongRow));
   const int64_t filled = first_with_degree_at_most(0);
 
   AlsRowSolver solver(ctx, problem, degree(0), spread < rows.rows ? degree(spread) : 0);
   for (int64_t place = 0; place < spread; ++place) solver.solve_spread(order.data()[place]);
-  parallel_for(ctx, longs - spread, 1,
-               [&](int64_t begin, int64_t, int thread) { solver.solve(order.data()[spread + begin], thread); });
+
+  int64_t together = spread;
+  while (together < filled && solver.steps_together(degree(together))) {
+    const int64_t begin = together;
+    while (together < filled && together - begin < kStepRows && solver.steps_together(degree(together))) ++together;
+    solver.solve_together(std::span(order.data() + begin, static_cast<size_t>(together - begin)));
+  }
+  const int64_t longs = std::max(together, first_with_degree_at_most(kLongRow));
+  parallel_for(ctx, longs - together, 1,
+               [&](int64_t begin, int64_t, int thread) { solver.solve(order.data()[together + begin], thread); });
   parallel_for(ctx, filled - longs, kRowChunk, [&](int64_t begin, int64_t end, int thread) {
-    for (int64_t place = begin; place < end; ++place) solver.solve(order.data()[longs + place], thread);
+    for (int64_t place = longs + begin; place < longs + end; ++place) {
+      if (place + 1 < filled) solver.prefetch(order.data()[place + 1]);
+      solver.solve(order.data()[place], thread);
+    }
   });
   for (int64_t place = filled; place < rows.rows; ++place)
     std::fill_n(problem.solved.row(order.data()[place]), problem.factors(), 0.0f);

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
+#include <vector>
 
 #include "kernels/cpu/threads.hpp"
 #include "kernels/detail/context.hpp"
@@ -13,7 +15,20 @@ namespace {
 
 using detail::kAlsSegment;
 
+/// Half of a second-level cache, in floats: a block of the table that stays there while many rows use it.
+constexpr int64_t kCachedFloats = 1 << 17;
+constexpr int64_t kBlockEntries = 16;  // a row must have as many in a block on average to be worth the visit
+constexpr int64_t kStepChunk = 8;      // rows a thread takes at a time
+
 int64_t round_up(int64_t value) { return (value + 15) / 16 * 16; }
+
+/// The first place in [begin, end) of ascending columns that is not below the limit, by steps that double: what is
+/// looked at is read soon anyway.
+int64_t first_at_least(const int32_t* columns, int64_t begin, int64_t end, int64_t limit) {
+  int64_t step = 16;
+  while (begin + step < end && columns[begin + step] < limit) begin += step, step *= 2;
+  return std::lower_bound(columns + begin, columns + std::min(begin + step, end), limit) - columns;
+}
 
 bool all_finite(const float* x, int64_t count) {
   return std::all_of(x, x + count, [](float value) { return std::isfinite(value); });
@@ -97,20 +112,32 @@ void AlsRowSolver::sum_segments(const Row& row, int64_t count, const float* init
   std::copy_n(total, count, out);
 }
 
-void AlsRowSolver::solve(int32_t row_index, int thread, Partials& partials) {
-  const int64_t begin = problem_.rows.offsets[row_index], end = problem_.rows.offsets[row_index + 1];
-  const Row row{row_index, thread, begin, end, static_cast<float>(problem_.ridge(end - begin)), partials};
-  float* solved = problem_.solved.row(row_index);
-  if (!als_weights_valid(entries_, begin, end)) {
-    std::fill_n(solved, factors_, 0.0f);
-    detail::report_failure(ctx_, "als_half_sweep", row_index,
-                           "an entry has a negative weight; values must be at least 1 for the hu-koren objective, at "
-                           "least 0 for ials");
-    return;
+void AlsRowSolver::prefetch_entries(int64_t e) const {
+  for (int64_t line = 0; line < 4; ++line) {
+    __builtin_prefetch(entries_.indices + e + 16 * line);
+    if (entries_.values != nullptr) __builtin_prefetch(entries_.values + e + 16 * line);
   }
-  float* x = vectors(thread);
-  std::copy_n(solved, factors_, x);
+}
+
+void AlsRowSolver::prefetch(int32_t row) const {
+  prefetch_entries(problem_.rows.offsets[row]);
+  prefetch_row(problem_.solved.row(row), factors_);
+}
+
+AlsRowSolver::Row AlsRowSolver::row_of(int32_t row, int thread, Partials& partials) {
+  const int64_t begin = problem_.rows.offsets[row], end = problem_.rows.offsets[row + 1];
+  return {row, thread, begin, end, static_cast<float>(problem_.ridge(end - begin)), partials};
+}
+
+void AlsRowSolver::load(const Row& row, float* x) const {
+  std::copy_n(problem_.solved.row(row.row), factors_, x);
   std::fill(x + factors_, x + width_, 0.0f);
+}
+
+void AlsRowSolver::solve(int32_t row_index, int thread, Partials& partials) {
+  const Row row = row_of(row_index, thread, partials);
+  float* x = vectors(thread);
+  load(row, x);
   bool done = false;
   switch (detail::als_plan(problem_.params, factors_, row.degree())) {
     case AlsSolver::kCg:
@@ -125,15 +152,23 @@ void AlsRowSolver::solve(int32_t row_index, int thread, Partials& partials) {
     default:
       done = solve_cholesky(row, x);
   }
+  finish(row, done, x);
+}
+
+void AlsRowSolver::finish(const Row& row, bool done, float* x) {
   if (!done || !all_finite(x, factors_)) done = solve_double(row, x);
+  float* solved = problem_.solved.row(row.row);
   if (done && all_finite(x, factors_)) {
     std::copy_n(x, factors_, solved);
     return;
   }
   std::fill_n(solved, factors_, 0.0f);
-  detail::report_failure(ctx_, "als_half_sweep", row_index,
-                         done ? "the solution is not finite; look for huge values, or raise regularization"
-                              : "its system is not positive definite even in fp64; raise regularization");
+  const char* why = done ? "the solution is not finite; look for huge values, or raise regularization"
+                         : "its system is not positive definite even in fp64; raise regularization";
+  for (int64_t e = row.begin; e < row.end; ++e)  // whose square root made the system NaN
+    if (entries_.weight(e) < 0)
+      why = "an entry has a negative weight; values must be at least 1 for the hu-koren objective, at least 0 for ials";
+  detail::report_failure(ctx_, "als_half_sweep", row.row, why);
 }
 
 bool AlsRowSolver::solve_cholesky(const Row& row, float* x) {
@@ -160,43 +195,107 @@ bool AlsRowSolver::solve_double(const Row& row, float* x) {
 }
 
 bool AlsRowSolver::solve_cg(const Row& row, float* x) {
-  float* residual = system(row.thread);  // then the sum of squares: the two are summed together
-  float* inverse = residual + width_;
-  float* p = vectors(row.thread) + width_;
-  float* product = p + width_;
-  const float* base = diagonal_.data();
-  sum_segments(row, 2 * width_, nullptr, residual, [&](int64_t begin, int64_t end, float* out, int) {
-    als_add_residual(entries_, begin, end, x, out, out + width_);
+  float* v = vectors(row.thread);
+  AlsCg cg{x, system(row.thread), system(row.thread) + width_, v + width_, v + 2 * width_};
+  bool valid = true;
+  sum_segments(row, 2 * width_, nullptr, cg.residual, [&](int64_t begin, int64_t end, float* out, int) {
+    if (!als_add_residual(entries_, begin, end, x, out, out + width_)) valid = false;
   });
-  float along = 0;  // r . M r
-  for (int64_t k = 0; k < width_; ++k) {
-    residual[k] -= (base[k] + row.lambda) * x[k];
-    inverse[k] = 1 / (base[k] + row.lambda + inverse[k]);
-    p[k] = inverse[k] * residual[k];
-    along += residual[k] * p[k];
+  als_cg_start(diagonal_.data(), row.lambda, width_, cg);
+  for (int step = 0; step < problem_.params.cg_steps && cg.along > 0; ++step) {
+    sum_segments(row, width_, nullptr, cg.product, [&](int64_t begin, int64_t end, float* out, int) {
+      als_add_product(entries_, begin, end, cg.p, out);
+    });
+    als_cg_step(diagonal_.data(), row.lambda, width_, cg);
   }
-  for (int step = 0; step < problem_.params.cg_steps && along > 0; ++step) {
-    sum_segments(row, width_, nullptr, product,
-                 [&](int64_t begin, int64_t end, float* out, int) { als_add_product(entries_, begin, end, p, out); });
-    float curvature = 0;
-    for (int64_t k = 0; k < width_; ++k) {
-      product[k] += (base[k] + row.lambda) * p[k];
-      curvature += p[k] * product[k];
-    }
-    if (!(curvature > 0)) return false;
-    const float length = along / curvature;
-    float next = 0;
-    for (int64_t k = 0; k < width_; ++k) {
-      x[k] += length * p[k];
-      residual[k] -= length * product[k];
-      product[k] = inverse[k] * residual[k];
-      next += residual[k] * product[k];
-    }
-    const float carry = next / along;
-    for (int64_t k = 0; k < width_; ++k) p[k] = product[k] + carry * p[k];
-    along = next;
+  return valid && std::isfinite(cg.along);
+}
+
+bool AlsRowSolver::steps_together(int64_t degree) const {
+  const int64_t block = kCachedFloats / width_;
+  return degree > block && degree * block >= kBlockEntries * problem_.fixed.rows &&
+         detail::als_plan(problem_.params, factors_, degree) == AlsSolver::kCg;
+}
+
+template <class Segment>
+void AlsRowSolver::sum_together(std::span<const Row> rows, int64_t count, float* const* outs, double* totals,
+                                Segment&& segment) {
+  const auto size = static_cast<int64_t>(rows.size());
+  const int64_t block = kCachedFloats / width_, table_rows = problem_.fixed.rows;
+  std::vector<int64_t> next(rows.size());
+  std::vector<int64_t> fetched(static_cast<size_t>(ctx_.threads()), -1);  // the block that a thread has in its cache
+  for (int64_t first = 0; first < table_rows; first += block)
+    parallel_for(ctx_, size, kStepChunk, [&](int64_t begin, int64_t end, int thread) {
+      const int64_t limit = std::min(first + block, table_rows);
+      if (std::exchange(fetched[static_cast<size_t>(thread)], first) != first)
+        prefetch_row(problem_.fixed.row(first), (limit - first) * width_);
+      for (int64_t r = begin; r < end; ++r) {
+        const Row& row = rows[static_cast<size_t>(r)];
+        float* out = outs[r];
+        double* total = totals + r * count;
+        if (first == 0) {
+          next[static_cast<size_t>(r)] = row.begin;
+          std::fill_n(out, count, 0.0f);
+          std::fill_n(total, count, 0.0);
+        }
+        if (r + 1 < end) prefetch_entries(next[static_cast<size_t>(r) + 1]);
+        int64_t& e = next[static_cast<size_t>(r)];
+        const int64_t stop = first_at_least(problem_.rows.indices, e, row.end, limit);
+        while (e < stop) {  // up to the end of the block or of the segment
+          const int64_t end_of_segment = row.begin + ((e - row.begin) / kAlsSegment + 1) * kAlsSegment;
+          const int64_t end_of_part = std::min(stop, end_of_segment);
+          segment(r, e, end_of_part, out);
+          e = end_of_part;
+          if (row.degree() <= kAlsSegment || (e != end_of_segment && e != row.end)) continue;
+          for (int64_t k = 0; k < count; ++k) total[k] += out[k];
+          std::fill_n(out, count, 0.0f);
+        }
+        if (limit == table_rows && row.degree() > kAlsSegment) std::copy_n(total, count, out);
+      }
+    });
+}
+
+void AlsRowSolver::solve_together(std::span<const int32_t> indices) {
+  const auto size = static_cast<int64_t>(indices.size());
+  Array<float> vectors(ctx_, size * kVectors * width_, "als vectors of long rows");
+  Array<double> totals(ctx_, size * 2 * width_, "als totals of long rows");
+  std::vector<Row> rows;
+  std::vector<AlsCg> states;
+  std::vector<float*> residuals, products;
+  std::vector<char> valid(indices.size(), true);
+  for (int64_t r = 0; r < size; ++r) {
+    rows.push_back(row_of(indices[static_cast<size_t>(r)], 0, alone_));
+    float* v = vectors.data() + r * kVectors * width_;
+    states.push_back({v, v + width_, v + 2 * width_, v + 3 * width_, v + 4 * width_});
+    residuals.push_back(states.back().residual);
+    products.push_back(states.back().product);
+    load(rows.back(), v);
   }
-  return std::isfinite(along);
+  const auto each = [&](auto&& body) {
+    parallel_for(ctx_, size, kStepChunk, [&](int64_t begin, int64_t end, int thread) {
+      for (int64_t r = begin; r < end; ++r)
+        body(rows[static_cast<size_t>(r)], states[static_cast<size_t>(r)], static_cast<size_t>(r), thread);
+    });
+  };
+  sum_together(rows, 2 * width_, residuals.data(), totals.data(),
+               [&](int64_t r, int64_t begin, int64_t end, float* out) {
+                 const float* x = states[static_cast<size_t>(r)].x;
+                 if (!als_add_residual(entries_, begin, end, x, out, out + width_))
+                   valid[static_cast<size_t>(r)] = false;
+               });
+  each([&](const Row& row, AlsCg& state, size_t, int) { als_cg_start(diagonal_.data(), row.lambda, width_, state); });
+  for (int step = 0; step < problem_.params.cg_steps; ++step) {
+    sum_together(rows, width_, products.data(), totals.data(), [&](int64_t r, int64_t begin, int64_t end, float* out) {
+      als_add_product(entries_, begin, end, states[static_cast<size_t>(r)].p, out);
+    });
+    each([&](const Row& row, AlsCg& state, size_t, int) {
+      if (state.along > 0) als_cg_step(diagonal_.data(), row.lambda, width_, state);
+    });
+  }
+  each([&](Row row, AlsCg& state, size_t r, int thread) {
+    row.thread = thread;
+    finish(row, valid[r] && std::isfinite(state.along), state.x);
+  });
 }
 
 bool AlsRowSolver::solve_block(const Row& row, float* x) {

@@ -19,6 +19,13 @@ class AlsRowSolver {
 
   /// On the calling thread, inside a body of parallel_for whose thread is given.
   void solve(int32_t row, int thread) { solve(row, thread, alone_); }
+  /// Asks for what solve() reads first.
+  void prefetch(int32_t row) const;
+  /// With all threads, outside of parallel_for: long rows by conjugate gradients in step. Each pass goes through the
+  /// table once, a block at a time that stays in the second-level cache, for all of them.
+  void solve_together(std::span<const int32_t> rows);
+  /// Whether that pays for rows of this degree.
+  bool steps_together(int64_t degree) const;
   /// With all threads, outside of parallel_for.
   void solve_spread(int32_t row) { solve(row, 0, spread_); }
 
@@ -41,6 +48,10 @@ class AlsRowSolver {
   };
 
   void solve(int32_t row, int thread, Partials& partials);
+  Row row_of(int32_t row, int thread, Partials& partials);
+  void load(const Row& row, float* x) const;
+  void prefetch_entries(int64_t entry) const;
+  void finish(const Row& row, bool done, float* x);
   bool solve_cholesky(const Row& row, float* x);
   bool solve_double(const Row& row, float* x);
   bool solve_cg(const Row& row, float* x);
@@ -50,6 +61,10 @@ class AlsRowSolver {
   /// out = initial (zeros where nullptr) + the segments' sums; segment(begin, end, out, thread) adds entries to out.
   template <class Segment>
   void sum_segments(const Row& row, int64_t count, const float* initial, float* out, Segment&& segment);
+  /// The same, bit for bit, for rows in step. outs: a vector each; totals: rows x count; segment(row's place, begin,
+  /// end, out).
+  template <class Segment>
+  void sum_together(std::span<const Row> rows, int64_t count, float* const* outs, double* totals, Segment&& segment);
   /// segment(begin, end) over the row's entries, spread over the threads where the row is.
   template <class Segment>
   void for_segments(const Row& row, Segment&& segment);
@@ -58,7 +73,7 @@ class AlsRowSolver {
   float* gathered(int thread) { return gathered_.data() + thread * gathered_size_; }
   float* vectors(int thread) { return vectors_.data() + thread * kVectors * width_; }
 
-  static constexpr int64_t kVectors = 6;
+  static constexpr int64_t kVectors = 5;  // of width floats: x and a solver's own
 
   Context& ctx_;
   const detail::AlsProblem& problem_;

@@ -32,8 +32,11 @@ inline int64_t als_gather_rows(int64_t columns) {
   return rows < 16 ? 16 : rows > 128 ? 128 : rows;
 }
 
-/// Whether every weight of entries [begin, end) is at least 0 (NaN is not).
-bool als_weights_valid(const AlsEntries& entries, int64_t begin, int64_t end);
+/// How many entries ahead the loops ask for a row of the table.
+inline constexpr int64_t kAlsPrefetch = 16;
+inline void prefetch_row(const float* row, int64_t count) {
+  for (int64_t k = 0; k < count; k += 16) __builtin_prefetch(row + k);
+}
 
 /// system += sum over entries [begin, end) of [a_e y_e y_eᵀ | b_e y_e] restricted to `columns`: the upper triangle of a
 /// count x count matrix, then count right sides. `right` replaces b_e by right[e - begin] where it is not nullptr.
@@ -54,11 +57,22 @@ void als_add_products(const double* rows, int64_t count, int64_t size, int64_t f
 bool als_solve(float* matrix, int64_t size, float* x);
 bool als_solve(double* matrix, int64_t size, double* x);
 
-/// residual += sum_e (b_e - a_e y_e.x) y_e, squares += sum_e a_e y_e^2 (by component).
-void als_add_residual(const AlsEntries& entries, int64_t begin, int64_t end, const float* x, float* residual,
+/// residual += sum_e (b_e - a_e y_e.x) y_e, squares += sum_e a_e y_e^2 (by component). The result of entries taken in
+/// several calls has the bits of one call. False where a weight is negative.
+bool als_add_residual(const AlsEntries& entries, int64_t begin, int64_t end, const float* x, float* residual,
                       float* squares);
-/// product += sum_e a_e (y_e.p) y_e.
+/// product += sum_e a_e (y_e.p) y_e; likewise.
 void als_add_product(const AlsEntries& entries, int64_t begin, int64_t end, const float* p, float* product);
+
+/// One row's conjugate gradients: vectors of `width` floats and r . M r.
+struct AlsCg {
+  float *x, *residual, *inverse, *p, *product;
+  float along = 0;
+};
+/// After the pass over the entries: residual holds sum b y - a y y.x, inverse sum a y^2.
+void als_cg_start(const float* diagonal, float lambda, int64_t width, AlsCg& cg);
+/// After the pass over the entries: product holds sum a y y.p. A curvature that is not positive makes `along` NaN.
+void als_cg_step(const float* diagonal, float lambda, int64_t width, AlsCg& cg);
 
 /// out[e - begin] -= a_e y_e.x over `columns`.
 void als_subtract_scores(const AlsEntries& entries, int64_t begin, int64_t end, AlsColumns columns, const float* x,

@@ -2,17 +2,16 @@
 // Vector loops of the alternating least squares that work on whole systems: gathered rows scaled by the square root of
 // their weight, their products in register tiles, Cholesky in panels of 16 on the upper triangle (so that the panel and
 // the tiles read rows, never columns).
-#include "kernels/cpu/als_simd.hpp"
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
+#include "kernels/cpu/als_simd.hpp"
+
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "kernels/cpu/als_simd.cpp"
+#define HWY_TARGET_INCLUDE "kernels/cpu/als_system_simd.cpp"
 #include <hwy/foreach_target.h>
 //
-#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 HWY_BEFORE_NAMESPACE();
@@ -22,7 +21,6 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 constexpr int64_t kPanel = 16;
 constexpr int64_t kMaxSize = 1040;  // 1,025 factors, padded
-constexpr int64_t kPrefetch = 8;    // entries ahead
 
 // Accumulators of a tile: 8 x 3 of 32 registers, or 4 x 3 of 16.
 #if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
@@ -40,10 +38,6 @@ HWY_INLINE hn::Vec<D> LoadFloats(D d, const float* HWY_RESTRICT from) {
   } else {
     return hn::PromoteTo(d, hn::LoadU(hn::Rebind<float, D>(), from));
   }
-}
-
-HWY_INLINE void PrefetchRow(const float* HWY_RESTRICT row, int64_t count) {
-  for (int64_t k = 0; k < count; k += 16) hwy::Prefetch(row + k);
 }
 
 /// out[i .. i + kRows)[j .. j + kVectors lanes) +/-= sum_e z[e][i] z[e][j].
@@ -102,7 +96,7 @@ void AddEntriesOf(const AlsEntries& entries, int64_t begin, int64_t end, AlsColu
     const int64_t count = std::min(capacity, end - start);
     for (int64_t r = 0; r < count; ++r) {
       const int64_t e = start + r;
-      if (e + kPrefetch < end) PrefetchRow(entries.row(e + kPrefetch) + columns.first, size);
+      if (e + kAlsPrefetch < end) prefetch_row(entries.row(e + kAlsPrefetch) + columns.first, size);
       const float* HWY_RESTRICT y = entries.row(e) + columns.first;
       T* HWY_RESTRICT z = scratch + r * size;
       const auto scale = hn::Set(d, std::sqrt(static_cast<T>(entries.weight(e))));
@@ -195,55 +189,6 @@ bool SolveOf(T* HWY_RESTRICT a, int64_t size, T* HWY_RESTRICT x) {
 bool SolveFloat(float* matrix, int64_t size, float* x) { return SolveOf(matrix, size, x); }
 bool SolveDouble(double* matrix, int64_t size, double* x) { return SolveOf(matrix, size, x); }
 
-float Dot(const float* x, const float* y, int64_t count) {
-  const hn::ScalableTag<float> d;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  auto sum = hn::Zero(d);
-  int64_t k = 0;
-  for (; k + lanes <= count; k += lanes) sum = hn::MulAdd(hn::LoadU(d, x + k), hn::LoadU(d, y + k), sum);
-  float total = hn::GetLane(hn::SumOfLanes(d, sum));
-  for (; k < count; ++k) total += x[k] * y[k];
-  return total;
-}
-
-void AddResidual(const AlsEntries& entries, int64_t begin, int64_t end, const float* x, float* residual,
-                 float* squares) {
-  const hn::ScalableTag<float> d;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  for (int64_t e = begin; e < end; ++e) {
-    if (e + kPrefetch < end) PrefetchRow(entries.row(e + kPrefetch), entries.width);
-    const float* HWY_RESTRICT y = entries.row(e);
-    const float weight = entries.weight(e);
-    const auto step = hn::Set(d, entries.target(e) - weight * Dot(x, y, entries.width));
-    const auto scale = hn::Set(d, weight);
-    for (int64_t k = 0; k < entries.width; k += lanes) {
-      const auto v = hn::LoadU(d, y + k);
-      hn::StoreU(hn::MulAdd(step, v, hn::LoadU(d, residual + k)), d, residual + k);
-      hn::StoreU(hn::MulAdd(hn::Mul(scale, v), v, hn::LoadU(d, squares + k)), d, squares + k);
-    }
-  }
-}
-
-void AddProduct(const AlsEntries& entries, int64_t begin, int64_t end, const float* p, float* product) {
-  const hn::ScalableTag<float> d;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  for (int64_t e = begin; e < end; ++e) {
-    if (e + kPrefetch < end) PrefetchRow(entries.row(e + kPrefetch), entries.width);
-    const float* HWY_RESTRICT y = entries.row(e);
-    const auto step = hn::Set(d, entries.weight(e) * Dot(p, y, entries.width));
-    for (int64_t k = 0; k < entries.width; k += lanes)
-      hn::StoreU(hn::MulAdd(step, hn::LoadU(d, y + k), hn::LoadU(d, product + k)), d, product + k);
-  }
-}
-
-void SubtractScores(const AlsEntries& entries, int64_t begin, int64_t end, AlsColumns columns, const float* x,
-                    float* out) {
-  for (int64_t e = begin; e < end; ++e) {
-    if (e + kPrefetch < end) PrefetchRow(entries.row(e + kPrefetch) + columns.first, columns.count);
-    out[e - begin] -= entries.weight(e) * Dot(x, entries.row(e) + columns.first, columns.count);
-  }
-}
-
 void GatherColumns(const AlsEntries& entries, int64_t begin, int64_t end, const float* scale, int64_t padded,
                    float* out) {
   const int64_t count = end - begin;
@@ -253,12 +198,6 @@ void GatherColumns(const AlsEntries& entries, int64_t begin, int64_t end, const 
     for (int64_t k = 0; k < entries.width; ++k) out[k * padded + c] = root * y[k] * scale[k];
   }
   for (int64_t k = 0; k < entries.width; ++k) std::fill(out + k * padded + count, out + (k + 1) * padded, 0.0f);
-}
-
-bool WeightsValid(const AlsEntries& entries, int64_t begin, int64_t end) {
-  bool valid = true;
-  for (int64_t e = begin; e < end; ++e) valid &= entries.weight(e) >= 0;
-  return valid;
 }
 
 }  // namespace kindred::cpu::HWY_NAMESPACE
@@ -273,12 +212,7 @@ HWY_EXPORT(AddProductsFloat);
 HWY_EXPORT(AddProductsDouble);
 HWY_EXPORT(SolveFloat);
 HWY_EXPORT(SolveDouble);
-HWY_EXPORT(Dot);
-HWY_EXPORT(AddResidual);
-HWY_EXPORT(AddProduct);
-HWY_EXPORT(SubtractScores);
 HWY_EXPORT(GatherColumns);
-HWY_EXPORT(WeightsValid);
 
 void als_add_entries(const AlsEntries& entries, int64_t begin, int64_t end, AlsColumns columns, const float* right,
                      float* system, float* scratch) {
@@ -297,25 +231,10 @@ void als_add_products(const double* rows, int64_t count, int64_t size, int64_t f
 }
 bool als_solve(float* matrix, int64_t size, float* x) { return HWY_DYNAMIC_DISPATCH(SolveFloat)(matrix, size, x); }
 bool als_solve(double* matrix, int64_t size, double* x) { return HWY_DYNAMIC_DISPATCH(SolveDouble)(matrix, size, x); }
-void als_add_residual(const AlsEntries& entries, int64_t begin, int64_t end, const float* x, float* residual,
-                      float* squares) {
-  HWY_DYNAMIC_DISPATCH(AddResidual)(entries, begin, end, x, residual, squares);
-}
-void als_add_product(const AlsEntries& entries, int64_t begin, int64_t end, const float* p, float* product) {
-  HWY_DYNAMIC_DISPATCH(AddProduct)(entries, begin, end, p, product);
-}
-void als_subtract_scores(const AlsEntries& entries, int64_t begin, int64_t end, AlsColumns columns, const float* x,
-                         float* out) {
-  HWY_DYNAMIC_DISPATCH(SubtractScores)(entries, begin, end, columns, x, out);
-}
 void als_gather_columns(const AlsEntries& entries, int64_t begin, int64_t end, const float* scale, int64_t padded,
                         float* out) {
   HWY_DYNAMIC_DISPATCH(GatherColumns)(entries, begin, end, scale, padded, out);
 }
-bool als_weights_valid(const AlsEntries& entries, int64_t begin, int64_t end) {
-  return HWY_DYNAMIC_DISPATCH(WeightsValid)(entries, begin, end);
-}
-float als_dot(const float* x, const float* y, int64_t count) { return HWY_DYNAMIC_DISPATCH(Dot)(x, y, count); }
 
 }  // namespace kindred::cpu
 #endif  // HWY_ONCE
