@@ -161,8 +161,13 @@ ResidentCsr::ResidentCsr(Context& ctx, std::span<const int64_t> offsets, std::sp
 }
 
 CsrView ResidentCsr::view() const {
-  return {offsets_.view().data, indices_.view().data,  values_.view().data, offsets_.view().size - 1, cols_,
-          indices_.view().size, indices_.view().device};
+  return {offsets_.view().data,
+          indices_.view().data,
+          values_.view().empty() ? nullptr : values_.view().data,
+          offsets_.view().size - 1,
+          cols_,
+          indices_.view().size,
+          indices_.view().device};
 }
 
 }  // namespace kindred

@@ -79,7 +79,8 @@ struct Csr {
   int64_t rows = 0, cols = 0;
 
   CsrView view() const {
-    return {offsets.data(), indices.data(), values.data(), rows, cols, indices.size(), offsets.view().device};
+    return {offsets.data(), indices.data(),       values.empty() ? nullptr : values.data(), rows, cols,
+            indices.size(), offsets.view().device};
   }
 };
 

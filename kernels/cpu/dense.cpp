@@ -20,6 +20,11 @@ namespace {
 /// Row-major c (m x n) = alpha op(a) op(b) + beta c on this thread.
 void sgemm(bool turn_a, bool turn_b, int64_t m, int64_t n, int64_t k, float alpha, const float* a, int64_t lda,
            const float* b, int64_t ldb, float beta, float* c, int64_t ldc) {
+  if (k == 0) {  // an empty sum; oneDNN refuses it
+    for (int64_t i = 0; i < m; ++i)
+      for (int64_t j = 0; j < n; ++j) c[i * ldc + j] = beta == 0 ? 0 : beta * c[i * ldc + j];
+    return;
+  }
   if (dnnl_sgemm(turn_a ? 'T' : 'N', turn_b ? 'T' : 'N', m, n, k, alpha, a, lda, b, ldb, beta, c, ldc) != dnnl_success)
     throw Error("gemm: oneDNN refused a product of " + std::to_string(m) + " x " + std::to_string(n) + " x " +
                 std::to_string(k));

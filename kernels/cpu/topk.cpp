@@ -72,8 +72,8 @@ void top_k(Context& ctx, MatrixView<const float> queries, MatrixView<const float
                         excluded.indices};
     std::fill_n(mine.counts, count, 0);
     std::fill_n(mine.thresholds, count, kNoScore);
-    score_items(queries.part(first_query, count), items, item_bias.data, std::min(n, part * range),
-                std::min(n, (part + 1) * range), mine, panels.data() + thread * panel);
+    score_items(queries.part(first_query, count), items, item_bias.empty() ? nullptr : item_bias.data,
+                std::min(n, part * range), std::min(n, (part + 1) * range), mine, panels.data() + thread * panel);
     for (int64_t q = 0; q < count; ++q) {
       Candidate* const list = mine.lists + q * capacity;
       if (ranges == 1) {
