@@ -116,6 +116,8 @@ void row_sums(Context& ctx, CsrView a, VectorView<float> out) {
   });
 }
 
-void column_sums(Context& ctx, CsrView a, VectorView<float> out) { cpu::row_sums(ctx, cpu::transpose(ctx, a).view(), out); }
+void column_sums(Context& ctx, CsrView a, VectorView<float> out) {
+  cpu::row_sums(ctx, cpu::transpose(ctx, a).view(), out);
+}
 
 }  // namespace kindred::cpu
