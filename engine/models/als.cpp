@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "engine/core/error.hpp"
+#include "engine/core/log.hpp"
 #include "kernels/memory.hpp"
 #include "kernels/random.hpp"
 #include "kernels/sparse.hpp"
@@ -29,7 +30,7 @@ std::vector<float> confidences(const Interactions& train, const AlsOptions& opti
       if (r.value(e) < 0)
         throw InputError("user " + train.users->text(user) + ", item " +
                          train.items->text(r.indices[static_cast<size_t>(e)]) + ": the value is " +
-                         std::to_string(r.value(e)) +
+                         format_float(r.value(e)) +
                          "; implicit feedback needs values of 0 and more, or model.feedback = \"explicit\"");
   if (options.alpha == 0) return {};
   std::vector<float> c(r.indices.size());

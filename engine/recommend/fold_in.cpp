@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "engine/core/error.hpp"
+#include "engine/core/log.hpp"
 #include "kernels/als.hpp"
 #include "kernels/dense.hpp"
 #include "kernels/memory.hpp"
@@ -31,7 +32,7 @@ HostMatrix fixed_table(const FittedModel& model, const AlsFoldIn& recipe) {
 float solver_value(const AlsFoldIn& recipe, float r) {
   if (recipe.params.objective == AlsObjective::kExplicit) return r;
   if (!(r >= 0))
-    throw InputError("history: the value " + std::to_string(r) + " is below 0; implicit feedback needs 0 and more");
+    throw InputError("history: the value " + format_float(r) + " is below 0; implicit feedback needs 0 and more");
   return 1 + recipe.alpha * (recipe.log_confidence ? std::log1p(r) : r);
 }
 

@@ -33,7 +33,7 @@ struct Exclusions {
 
 enum class Similarity : uint8_t { kDot, kCosine, kEuclidean };  ///< euclidean: score = -|x - y|
 
-/// One past interaction's part in a score. The parts of all of a user's history add up to the score's product part.
+/// One past interaction's part in a score; see Recommender::explain.
 struct Reason {
   int32_t item;
   float part;
@@ -58,9 +58,11 @@ class Recommender {
   /// what is known of the other side and the mean remain.
   std::vector<float> score(std::span<const int32_t> users, std::span<const int32_t> items);
 
-  /// Scores of a user's item split over the history that the user's row was solved from, largest part first (Hu et al.
-  /// 2008, section 5). Exact for ALS: parts (+ constant and biases) add up to the score. Empty where the model has no
-  /// fold-in recipe or no history. Cost: one d x d solve a user; give all items of a user in one call.
+  /// Scores of a user's items split over the history, largest part first (Hu et al. 2008, section 5). With mean and
+  /// item bias the parts add up to the score of the row that solves the history exactly against the model's item table
+  /// (the user's own bias, which came from the history too, is in them). The stored row differs from it a little: it
+  /// was solved before the items' last half-sweep, and by kCg and kBlock not exactly. Empty where the model has no
+  /// fold-in recipe or no history. Cost: one d x d factorization a user; give all items of a user in one call.
   std::vector<std::vector<Reason>> explain(int32_t user, std::span<const int32_t> items);
   std::vector<std::vector<Reason>> explain_history(std::span<const int32_t> history, std::span<const float> values,
                                                    std::span<const int32_t> items);
