@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The planning half of top_k. A task is a block of queries against a range of items: blocks alone where there are
 // enough of them, else items are cut into ranges too, and the ranges' lists are merged. The cut depends on shapes
-// alone. The vector half packs items as it goes: n d floats copied for each block of queries, 1 / 512 of the products.
+// alone. The vector half packs items as it goes: n d floats copied for each block of queries, 1 / 256 of the products.
 #include "kernels/detail/topk.hpp"
 
 #include <algorithm>
@@ -14,8 +14,8 @@
 namespace kindred::cpu {
 namespace {
 
-constexpr int64_t kQueryBlock = 512;      // queries of a task
-constexpr int64_t kTasks = 64;            // aimed at, so that any number of threads has work
+constexpr int64_t kQueryBlock = 256;      // queries of a task
+constexpr int64_t kTasks = 16;            // aimed at, so that any number of threads has work
 constexpr int64_t kLeastItems = 4096;     // of a range: below, packing and merging cost more than they spread
 constexpr int64_t kWidest = 3 * 16;       // items of a tile: what a list must have room for beyond a full one
 constexpr int64_t kSlabFloats = 1 << 17;  // packed panels, 512 KiB: half of a second-level cache

@@ -47,22 +47,20 @@ void pack_panel(MatrixView<const float> items, const float* bias, int64_t first,
     for (int64_t k = 0; k < d; ++k) factors[k * width + j] = j < count ? items.row(first + j)[k] : 0.f;
 }
 
-/// Takes the scores of one row of a tile that beat the threshold.
-HWY_NOINLINE void take(const CandidateLists& lists, int64_t query, const float* scores, int64_t width, int64_t first) {
+/// Adds the scores of one row of a tile that beat the threshold.
+HWY_NOINLINE void take(const CandidateLists& lists, int64_t query, const float* scores, const int32_t* items,
+                       size_t found) {
   Candidate* const list = lists.lists + query * lists.capacity;
   int32_t count = lists.counts[query];
-  const float threshold = lists.thresholds[query];
-  for (int64_t j = 0; j < width; ++j) {
-    if (!(scores[j] > threshold)) continue;
-    const auto item = static_cast<int32_t>(first + j);
+  for (size_t f = 0; f < found; ++f) {
     if (lists.excluded_offsets != nullptr &&
         std::binary_search(lists.excluded_items + lists.excluded_offsets[query],
-                           lists.excluded_items + lists.excluded_offsets[query + 1], item))
+                           lists.excluded_items + lists.excluded_offsets[query + 1], items[f]))
       continue;
-    list[count++] = {scores[j], item};
+    list[count++] = {scores[f], items[f]};
   }
   lists.counts[query] = count;
-  if (count + width > lists.capacity) prune(lists, query);
+  if (count + kVectors * HWY_MAX_BYTES / static_cast<int64_t>(sizeof(float)) > lists.capacity) prune(lists, query);
 }
 
 /// A tile of R queries against one panel.
@@ -88,12 +86,22 @@ HWY_INLINE void tile(const float* queries, int64_t d, const float* panel, int64_
   }
   for (int r = 0; r < R; ++r) {
     const auto threshold = hn::Set(kFloats, lists.thresholds[query + r]);
+    // Not by the maximum of the three: a NaN would hide its neighbors.
     const auto any =
         hn::Or(hn::Gt(sum[r][0], threshold), hn::Or(hn::Gt(sum[r][1], threshold), hn::Gt(sum[r][2], threshold)));
     if (HWY_LIKELY(hn::AllFalse(kFloats, any))) continue;
-    HWY_ALIGN float scores[kVectors * HWY_MAX_BYTES / sizeof(float)];
-    for (int v = 0; v < kVectors; ++v) hn::Store(sum[r][v], kFloats, scores + static_cast<size_t>(v) * lanes);
-    take(lists, query + r, scores, width, first);
+    constexpr size_t kRoom = (kVectors + 1) * HWY_MAX_BYTES / sizeof(float);
+    HWY_ALIGN float scores[kRoom];
+    HWY_ALIGN int32_t items[kRoom];
+    size_t found = 0;
+    for (int v = 0; v < kVectors; ++v) {
+      const hn::RebindToSigned<Floats> ints;
+      const auto passes = hn::Gt(sum[r][v], threshold);
+      const auto item = hn::Iota(ints, static_cast<int32_t>(first + v * static_cast<int64_t>(lanes)));
+      hn::CompressStore(item, hn::RebindMask(ints, passes), ints, items + found);
+      found += hn::CompressStore(sum[r][v], passes, kFloats, scores + found);
+    }
+    take(lists, query + r, scores, items, found);
   }
 }
 

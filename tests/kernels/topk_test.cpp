@@ -111,6 +111,13 @@ TEST_P(TopK, NanAndMinusInfinityAreNeverReturned) {
   EXPECT_EQ(found.scores, (std::vector<float>{2, 1, kNoScore, kNoScore}));
 }
 
+TEST_P(TopK, NanHidesNoOtherItem) {
+  std::vector<float> y(100, NAN);
+  for (size_t i = 0; i < y.size(); i += 7) y[i] = static_cast<float>(i);
+  const Lists found = run({1}, y, {}, {}, 1, 100, 1, 15);
+  for (int32_t r = 0; r < 15; ++r) EXPECT_EQ(found.ids[static_cast<size_t>(r)], 98 - 7 * r);
+}
+
 TEST_P(TopK, AQueryThatMustGetNothingGetsNothing) {
   std::set<int32_t> all;
   for (int32_t i = 0; i < 100; ++i) all.insert(i);
