@@ -2,7 +2,6 @@
 // The library's start, lock, error text and our file driver.
 #include "engine/store/hdf5_library.hpp"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
