@@ -61,11 +61,11 @@ std::vector<int32_t> users_to_evaluate(const HeldOut& held_out, const EvaluateOp
 /// The gains of a list of which the first k count. Within equal scores items without gain come first; false where equal
 /// scores at the end of the list leave open whether a relevant one would be among the first k.
 bool gains_of(std::span<const int32_t> items, std::span<const float> scores, const Relevant& relevant, size_t k,
-              bool complete, std::vector<float>& gains) {
+              std::vector<float>& gains) {
   gains.assign(items.size(), 0.f);
   size_t length = 0;
   while (length < items.size() && items[length] >= 0) ++length;
-  complete = complete || length < items.size();
+  const bool complete = length < items.size();  // there are no more candidates
   for (size_t begin = 0, end; begin < length; begin = end) {
     for (end = begin + 1; end < length && scores[end] == scores[begin];) ++end;
     std::vector<float> hits;
@@ -86,14 +86,34 @@ bool gains_of(std::span<const int32_t> items, std::span<const float> scores, con
   return true;
 }
 
+/// The same for one user whose ties the list of a batch leaves open: the list goes on, page by page, each without what
+/// the pages before it held, until the ties are decided.
+void decide_ties(Recommender& recommender, int32_t user, const Exclusions& exclude, const Relevant& relevant, size_t k,
+                 std::vector<float>& gains) {
+  std::vector<int32_t> items;
+  std::vector<float> scores;
+  do {
+    HostCsr listed;  // in this user's row; nothing in those before it
+    listed.offsets.assign(static_cast<size_t>(user) + 1, 0);
+    listed.offsets.push_back(static_cast<int64_t>(items.size()));
+    listed.indices = items;
+    std::ranges::sort(listed.indices);
+    Exclusions both = exclude;
+    both.matrices.push_back(&listed);
+    const TopK page = recommender.for_users({&user, 1}, kMaxTopK, both);
+    items.insert(items.end(), page.items.begin(), page.items.end());
+    scores.insert(scores.end(), page.scores.begin(), page.scores.end());
+  } while (!gains_of(items, scores, relevant, k, gains));
+}
+
 std::vector<MetricValue> summarize(const Evaluation& evaluation, const EvaluateOptions& options,
                                    const std::vector<std::vector<double>>& sums, const std::vector<double>& weights) {
   const size_t users = evaluation.users.size(), metrics = evaluation.metrics.size();
   // A metric's mean is sum / weight over users: weight 1 for lists, the number of pairs for rmse and mae.
   const auto mean = [&](size_t m, double sum, double weight, double count) {
     const MetricKind kind = evaluation.metrics[m].kind;
-    if (kind == MetricKind::kRmse) return std::sqrt(sum / weight);
-    return sum / (kind == MetricKind::kMae ? weight : count);
+    if (kind == MetricKind::kRmse) return std::sqrt(sum / std::max(1.0, weight));
+    return sum / (kind == MetricKind::kMae ? std::max(1.0, weight) : count);
   };
   std::vector<MetricValue> out(metrics);
   const double pairs = std::accumulate(weights.begin(), weights.end(), 0.0);
@@ -152,12 +172,8 @@ Evaluation evaluate(Context& ctx, const FittedModel& model, const std::vector<co
     for (size_t q = 0; q < users.size(); ++q) {
       const Relevant relevant = relevant_of(held_out, users[q], options);
       const auto k = static_cast<size_t>(longest);
-      if (!gains_of(lists.row(static_cast<int64_t>(q)), lists.row_scores(static_cast<int64_t>(q)), relevant, k, false,
-                    gains)) {
-        const TopK longer = recommender.for_users(users.subspan(q, 1), kMaxTopK, exclude);
-        if (!gains_of(longer.row(0), longer.row_scores(0), relevant, k, false, gains))
-          gains_of(longer.row(0), longer.row_scores(0), relevant, k, true, gains);
-      }
+      if (!gains_of(lists.row(static_cast<int64_t>(q)), lists.row_scores(static_cast<int64_t>(q)), relevant, k, gains))
+        decide_ties(recommender, users[q], exclude, relevant, k, gains);
       for (size_t m = 0; m < out.metrics.size(); ++m)
         if (out.metrics[m].k > 0)
           out.per_user[m][begin + q] = sums[m][begin + q] =
