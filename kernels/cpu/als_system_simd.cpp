@@ -50,14 +50,15 @@ HWY_INLINE void Tile(D d, const T* HWY_RESTRICT z, int64_t count, int64_t stride
   for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::LoadU(d, out + (i + r) * stride + j + v * lanes);
-  for (int64_t e = 0; e < count; ++e) {
-    const T* HWY_RESTRICT row = z + e * stride;
+  const T* HWY_RESTRICT lefts = z + i;
+  const T* HWY_RESTRICT rights = z + j;
+  for (int64_t e = 0; e < count; ++e, lefts += stride, rights += stride) {
     hn::Vec<D> right[kVectors];
 #pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) right[v] = hn::LoadU(d, row + j + v * lanes);
+    for (int v = 0; v < kVectors; ++v) right[v] = hn::LoadU(d, rights + v * lanes);
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
-      const auto left = hn::Set(d, row[i + r]);
+      const auto left = hn::Set(d, lefts[r]);
 #pragma GCC unroll 4
       for (int v = 0; v < kVectors; ++v)
         sum[r][v] = kSubtract ? hn::NegMulAdd(left, right[v], sum[r][v]) : hn::MulAdd(left, right[v], sum[r][v]);
@@ -130,58 +131,147 @@ void AddProductsDouble(const double* rows, int64_t count, int64_t size, int64_t 
   AddProducts<false>(hn::ScalableTag<double>(), rows, count, size, first, first + matrix_rows, matrix);
 }
 
-/// Rows [k0, k0 + kPanel) of the factor; false at a pivot without digits. inverse: 1 / diagonal.
+/// The kPanel x kPanel block becomes its factor, also in u (contiguous); false at a pivot without digits.
+/// inverse: 1 / diagonal.
 template <class D, class T>
-HWY_INLINE bool FactorPanel(D d, T* HWY_RESTRICT a, int64_t size, int64_t k0, const T* HWY_RESTRICT smallest,
-                            T* HWY_RESTRICT inverse) {
+HWY_INLINE bool FactorDiagonal(D d, T* HWY_RESTRICT block, int64_t size, const T* HWY_RESTRICT smallest,
+                               T* HWY_RESTRICT inverse, T* HWY_RESTRICT u) {
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  for (int64_t k = k0; k < k0 + kPanel; ++k) {
-    T* HWY_RESTRICT row = a + k * size;
-    for (int64_t j = k / lanes * lanes; j < size; j += lanes) {
-      auto v = hn::LoadU(d, row + j);
-      for (int64_t t = k0; t < k; ++t)
-        v = hn::NegMulAdd(hn::Set(d, a[t * size + k]), hn::LoadU(d, a + t * size + j), v);
-      hn::StoreU(v, d, row + j);
+  if constexpr (hn::MaxLanes(D()) == kPanel) {
+    // A row is a register: a pivot costs the latency of its root and division, not trips through memory too.
+    const hn::RebindToSigned<D> integers;
+    const auto lane = [&](hn::Vec<D> v, int64_t k) HWY_ATTR {
+      return hn::TableLookupLanes(v, hn::IndicesFromVec(d, hn::Set(integers, static_cast<int32_t>(k))));
+    };
+    hn::Vec<D> row[kPanel];
+#pragma GCC unroll 16
+    for (int64_t k = 0; k < kPanel; ++k) row[k] = hn::LoadU(d, block + k * size);
+#pragma GCC unroll 16
+    for (int64_t k = 0; k < kPanel; ++k) {
+      const T pivot = hn::GetLane(lane(row[k], k));
+      if (!(pivot > smallest[k])) return false;
+      inverse[k] = 1 / std::sqrt(pivot);
+      row[k] = hn::Mul(row[k], hn::Set(d, inverse[k]));
+      hn::StoreU(row[k], d, u + k * kPanel);
+#pragma GCC unroll 16
+      for (int64_t i = k + 1; i < kPanel; ++i) row[i] = hn::NegMulAdd(lane(row[k], i), row[k], row[i]);
     }
-    if (!(row[k] > smallest[k])) return false;
-    inverse[k] = 1 / std::sqrt(row[k]);
-    const auto scale = hn::Set(d, inverse[k]);
-    for (int64_t j = k / lanes * lanes; j < size; j += lanes)
-      hn::StoreU(hn::Mul(scale, hn::LoadU(d, row + j)), d, row + j);
+  } else {
+    for (int64_t k = 0; k < kPanel; ++k) {
+      T* HWY_RESTRICT row = u + k * kPanel;
+      const int64_t first = k / lanes * lanes;
+      for (int64_t j = 0; j < kPanel; j += lanes) {
+        auto v = hn::LoadU(d, block + k * size + j);
+        if (j >= first)
+          for (int64_t t = 0; t < k; ++t)
+            v = hn::NegMulAdd(hn::Set(d, u[t * kPanel + k]), hn::LoadU(d, u + t * kPanel + j), v);
+        hn::StoreU(v, d, row + j);
+      }
+      if (!(row[k] > smallest[k])) return false;
+      inverse[k] = 1 / std::sqrt(row[k]);
+      const auto scale = hn::Set(d, inverse[k]);
+      for (int64_t j = first; j < kPanel; j += lanes) hn::StoreU(hn::Mul(scale, hn::LoadU(d, row + j)), d, row + j);
+    }
   }
+  for (int64_t k = 0; k < kPanel; ++k)
+    for (int64_t j = 0; j < kPanel; j += lanes) hn::StoreU(hn::LoadU(d, u + k * kPanel + j), d, block + k * size + j);
   return true;
+}
+
+/// part (kPanel right sides) becomes U^-T part.
+template <class T>
+HWY_INLINE void SolveDiagonalForward(const T* HWY_RESTRICT u, const T* HWY_RESTRICT inverse, T* HWY_RESTRICT part) {
+  T v[kPanel];
+#pragma GCC unroll 16
+  for (int64_t k = 0; k < kPanel; ++k) v[k] = part[k];
+#pragma GCC unroll 16
+  for (int64_t k = 0; k < kPanel; ++k) {
+    v[k] *= inverse[k];
+#pragma GCC unroll 16
+    for (int64_t i = 0; i < kPanel; ++i)
+      if (i > k) v[i] -= v[k] * u[k * kPanel + i];
+    part[k] = v[k];
+  }
+}
+
+/// part becomes U^-1 part.
+template <class T>
+HWY_INLINE void SolveDiagonalBackward(const T* HWY_RESTRICT u, const T* HWY_RESTRICT inverse, T* HWY_RESTRICT part) {
+  T v[kPanel];
+#pragma GCC unroll 16
+  for (int64_t k = 0; k < kPanel; ++k) v[k] = part[k];
+#pragma GCC unroll 16
+  for (int64_t k = kPanel - 1; k >= 0; --k) {
+    v[k] *= inverse[k];
+#pragma GCC unroll 16
+    for (int64_t i = 0; i < kPanel; ++i)
+      if (i < k) v[i] -= v[k] * u[i * kPanel + k];
+    part[k] = v[k];
+  }
+}
+
+/// The panel's rows right of its diagonal block, up to `columns`, become U^-T times them; part (the panel's solved
+/// right sides, then the other rows') loses what the panel contributes.
+template <class D, class T>
+HWY_INLINE void FactorRows(D d, T* HWY_RESTRICT block, int64_t size, int64_t columns, const T* HWY_RESTRICT u,
+                           const T* HWY_RESTRICT inverse, T* HWY_RESTRICT part) {
+  for (int64_t j = kPanel; j < columns; j += static_cast<int64_t>(hn::Lanes(d))) {
+    hn::Vec<D> v[kPanel];
+    T* HWY_RESTRICT column = block + j;
+#pragma GCC unroll 16
+    for (int64_t k = 0; k < kPanel; ++k) v[k] = hn::LoadU(d, column + k * size);
+    auto side = hn::LoadU(d, part + j);
+#pragma GCC unroll 16
+    for (int64_t k = 0; k < kPanel; ++k) {
+      v[k] = hn::Mul(v[k], hn::Set(d, inverse[k]));
+      side = hn::NegMulAdd(hn::Set(d, part[k]), v[k], side);
+#pragma GCC unroll 16
+      for (int64_t i = k + 1; i < kPanel; ++i) v[i] = hn::NegMulAdd(hn::Set(d, u[k * kPanel + i]), v[k], v[i]);
+    }
+    hn::StoreU(side, d, part + j);
+#pragma GCC unroll 16
+    for (int64_t k = 0; k < kPanel; ++k) hn::StoreU(v[k], d, column + k * size);
+  }
+}
+
+/// part[k] -= the panel's row k times the solution, from column kPanel on.
+template <class D, class T>
+HWY_INLINE void SubtractRows(D d, const T* HWY_RESTRICT block, int64_t size, int64_t columns, T* HWY_RESTRICT part) {
+  for (int64_t k = 0; k < kPanel; k += 4) {
+    hn::Vec<D> sum[4] = {hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d)};
+    const T* HWY_RESTRICT row = block + k * size;
+    for (int64_t j = kPanel; j < columns; j += static_cast<int64_t>(hn::Lanes(d))) {
+      const auto v = hn::LoadU(d, part + j);
+#pragma GCC unroll 4
+      for (int r = 0; r < 4; ++r) sum[r] = hn::MulAdd(hn::LoadU(d, row + r * size + j), v, sum[r]);
+    }
+#pragma GCC unroll 4
+    for (int r = 0; r < 4; ++r) part[k + r] -= hn::GetLane(hn::SumOfLanes(d, sum[r]));
+  }
 }
 
 template <class T>
 bool SolveOf(T* HWY_RESTRICT a, int64_t size, T* HWY_RESTRICT x) {
   const hn::ScalableTag<T> d;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   T smallest[kMaxSize], inverse[kMaxSize];
+  alignas(64) T u[kPanel * kPanel];
   // Below this a pivot is what rounding left of the diagonal.
   for (int64_t k = 0; k < size; ++k) smallest[k] = a[k * size + k] * 4 * std::numeric_limits<T>::epsilon();
-  for (int64_t k0 = 0; k0 < size; k0 += kPanel) {
-    if (!FactorPanel(d, a, size, k0, smallest, inverse)) return false;
+  for (int64_t k0 = 0; k0 < size; k0 += kPanel) {  // a = Uᵀ U, and Uᵀ z = b beside it
+    T* block = a + k0 * size + k0;
+    if (!FactorDiagonal(d, block, size, smallest + k0, inverse + k0, u)) return false;
+    SolveDiagonalForward(u, inverse + k0, x + k0);
+    FactorRows(d, block, size, size - k0, u, inverse + k0, x + k0);
     // The trailing rows less the panel's products: the panel's rows stand at the matrix's stride.
     AddProducts<true>(d, a + k0 * size, kPanel, size, k0 + kPanel, size, a);
   }
-  for (int64_t k = 0; k < size; ++k) {  // Uᵀ z = b
-    const T z = x[k] * inverse[k];
-    const T* HWY_RESTRICT row = a + k * size;
-    const int64_t first = k / lanes * lanes;
-    for (int64_t j = k + 1; j < std::min(first + lanes, size); ++j) x[j] -= z * row[j];
-    const auto minus = hn::Set(d, z);
-    for (int64_t j = first + lanes; j < size; j += lanes)
-      hn::StoreU(hn::NegMulAdd(minus, hn::LoadU(d, row + j), hn::LoadU(d, x + j)), d, x + j);
-    x[k] = z;
-  }
-  for (int64_t k = size - 1; k >= 0; --k) {  // U x = z
-    const T* HWY_RESTRICT row = a + k * size;
-    const int64_t first = k / lanes * lanes + lanes;
-    auto sum = hn::Zero(d);
-    for (int64_t j = first; j < size; j += lanes) sum = hn::MulAdd(hn::LoadU(d, row + j), hn::LoadU(d, x + j), sum);
-    T rest = x[k] - hn::GetLane(hn::SumOfLanes(d, sum));
-    for (int64_t j = k + 1; j < first; ++j) rest -= row[j] * x[j];
-    x[k] = rest * inverse[k];
+  for (int64_t k0 = size - kPanel; k0 >= 0; k0 -= kPanel) {  // U x = z
+    const T* block = a + k0 * size + k0;
+    SubtractRows(d, block, size, size - k0, x + k0);
+    for (int64_t k = 0; k < kPanel; ++k)
+      for (int64_t j = 0; j < kPanel; j += static_cast<int64_t>(hn::Lanes(d)))
+        hn::StoreU(hn::LoadU(d, block + k * size + j), d, u + k * kPanel + j);
+    SolveDiagonalBackward(u, inverse + k0, x + k0);
   }
   return true;
 }
