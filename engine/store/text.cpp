@@ -99,7 +99,10 @@ void append_json(std::string& to, std::string_view text) {
 }
 
 void append_csv(std::string& to, std::string_view text) {
-  if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
+  // One pass without an early exit: several times as fast as find_first_of.
+  bool quote = false;
+  for (const char c : text) quote |= c == ',' || c == '"' || c == '\n' || c == '\r';
+  if (!quote) {
     to += text;
     return;
   }
