@@ -155,16 +155,16 @@ class Answer {
   }
 
   void run() {
-    if (!options_.score.empty()) return score();
-    if (!options_.history.empty()) return history();
+    if (options_.score) return score();
+    if (options_.history) return history();
     if (!options_.items.empty()) {
       const auto rows = items_of(model_, options_.items);
       return similar(*model_.items, rows, &model_.catalogue,
                      recommender_.similar_items(rows, options_.k, similarity()));
     }
-    if (!options_.similar_users.empty()) {
+    if (options_.similar_users) {
       const auto rows =
-          rows_of(split_list(options_.similar_users, "--similar-users"), *model_.users, "--similar-users");
+          rows_of(split_list(*options_.similar_users, "--similar-users"), *model_.users, "--similar-users");
       return similar(*model_.users, rows, nullptr, recommender_.similar_users(rows, options_.k, similarity()));
     }
     std::vector<int32_t> rows;
@@ -172,7 +172,7 @@ class Answer {
       rows.resize(static_cast<size_t>(model_.num_users()));
       std::iota(rows.begin(), rows.end(), 0);
     } else {
-      rows = rows_of(split_list(options_.users, "--users"), *model_.users, "--users");
+      rows = rows_of(split_list(*options_.users, "--users"), *model_.users, "--users");
     }
     users(rows);
   }
@@ -180,8 +180,8 @@ class Answer {
  private:
   static LoadParts parts(const TopkOptions& options) {
     LoadParts out;
-    out.users = options.items.empty() && options.history.empty();
-    out.history = !options.users.empty() || options.all_users;
+    out.users = options.items.empty() && !options.history;
+    out.history = options.users || options.all_users;
     return out;
   }
 
@@ -238,7 +238,7 @@ class Answer {
   }
 
   void history() {
-    const HostCsr row = history_of(model_, options_.history);
+    const HostCsr row = history_of(model_, *options_.history);
     const TopK list = recommender_.for_histories(row, options_.k, options_.include_seen);
     std::vector<std::string> queries{"history"}, reasons;
     if (options_.explain)
@@ -271,7 +271,7 @@ class Answer {
   void score() {
     const std::vector<ColumnWish> wishes{{"user", "user", "", {"user", "userid"}, true},
                                          {"item", "item", "", {"item", "itemid", "movieid"}, true}};
-    const Table table(options_.score, wishes);
+    const Table table(*options_.score, wishes);
     std::optional<PendingFile> file;
     if (options_.to != "-") {
       if (!options_.to.ends_with(".csv"))

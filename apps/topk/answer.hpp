@@ -2,6 +2,7 @@
 // The questions of kindred-topk, answered from a model file into a sink.
 #pragma once
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,10 +11,9 @@ namespace kindred {
 struct TopkOptions {
   std::filesystem::path model;
   // One of these is the question.
-  std::string users, similar_users, history;
+  std::optional<std::string> users, similar_users, history, score;
   std::vector<std::string> items;
   bool all_users = false;
-  std::filesystem::path score;
   // How it is answered.
   int k = 10;
   std::string metric = "dot", format = "table", to = "-", device = "auto";
