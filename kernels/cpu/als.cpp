@@ -86,13 +86,12 @@ void als_half_sweep(Context& ctx, const detail::AlsProblem& problem) {
     solver.solve_together(std::span(order.data() + begin, static_cast<size_t>(together - begin)));
   }
   const int64_t longs = std::max(together, first_with_degree_at_most(kLongRow));
-  parallel_for(ctx, longs - together, 1,
-               [&](int64_t begin, int64_t, int thread) { solver.solve(order.data()[together + begin], thread); });
+  const auto solve = [&](int64_t place, int thread) {
+    solver.solve(std::span(order.data() + place, static_cast<size_t>(std::min<int64_t>(3, filled - place))), thread);
+  };
+  parallel_for(ctx, longs - together, 1, [&](int64_t begin, int64_t, int thread) { solve(together + begin, thread); });
   parallel_for(ctx, filled - longs, kRowChunk, [&](int64_t begin, int64_t end, int thread) {
-    for (int64_t place = longs + begin; place < longs + end; ++place) {
-      if (place + 1 < filled) solver.prefetch(order.data()[place + 1]);
-      solver.solve(order.data()[place], thread);
-    }
+    for (int64_t place = begin; place < end; ++place) solve(longs + place, thread);
   });
   for (int64_t place = filled; place < rows.rows; ++place)
     std::fill_n(problem.solved.row(order.data()[place]), problem.factors(), 0.0f);

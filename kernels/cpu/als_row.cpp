@@ -119,12 +119,7 @@ void AlsRowSolver::prefetch_entries(int64_t e) const {
   }
 }
 
-void AlsRowSolver::prefetch(int32_t row) const {
-  prefetch_entries(problem_.rows.offsets[row]);
-  prefetch_row(problem_.solved.row(row), factors_);
-}
-
-AlsRowSolver::Row AlsRowSolver::row_of(int32_t row, int thread, Partials& partials) {
+AlsRowSolver::Row AlsRowSolver::row_of(int32_t row, int thread, Partials& partials) const {
   const int64_t begin = problem_.rows.offsets[row], end = problem_.rows.offsets[row + 1];
   return {row, thread, begin, end, static_cast<float>(problem_.ridge(end - begin)), partials};
 }
@@ -134,9 +129,21 @@ void AlsRowSolver::load(const Row& row, float* x) const {
   std::fill(x + factors_, x + width_, 0.0f);
 }
 
-void AlsRowSolver::solve(int32_t row_index, int thread, Partials& partials) {
-  const Row row = row_of(row_index, thread, partials);
-  float* x = vectors(thread);
+void AlsRowSolver::solve(std::span<const int32_t> rows, int thread) {
+  Row row = row_of(rows[0], thread, alone_);
+  if (rows.size() > 2) prefetch_entries(problem_.rows.offsets[rows[2]]);
+  if (rows.size() > 1) {
+    const Row next = row_of(rows[1], thread, alone_);
+    row.ahead = {next.begin, next.end};
+    prefetch_row(problem_.solved.row(rows[1]), factors_);
+    for (int64_t e = next.begin; e < std::min(next.end, next.begin + kAlsPrefetch); ++e)
+      prefetch_row<2>(entries_.row(e), width_);
+  }
+  solve(row);
+}
+
+void AlsRowSolver::solve(const Row& row) {
+  float* x = vectors(row.thread);
   load(row, x);
   bool done = false;
   switch (detail::als_plan(problem_.params, factors_, row.degree())) {
@@ -174,7 +181,8 @@ void AlsRowSolver::finish(const Row& row, bool done, float* x) {
 bool AlsRowSolver::solve_cholesky(const Row& row, float* x) {
   float* a = system(row.thread);
   sum_segments(row, system_size_, base_.data(), a, [&](int64_t begin, int64_t end, float* out, int thread) {
-    als_add_entries(entries_, begin, end, {0, width_}, nullptr, out, gathered(thread));
+    als_add_entries(entries_, begin, end, {0, width_}, nullptr, out, gathered(thread),
+                    end < row.end ? AlsRange{end, row.end} : row.ahead);
   });
   for (int64_t k = 0; k < width_; ++k) a[k * width_ + k] += row.lambda;
   std::copy_n(a + width_ * width_, width_, x);

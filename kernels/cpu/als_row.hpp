@@ -17,17 +17,16 @@ class AlsRowSolver {
   /// longest: entries of the longest row; longest_alone: of the longest that solve() sees.
   AlsRowSolver(Context& ctx, const detail::AlsProblem& problem, int64_t longest, int64_t longest_alone);
 
-  /// On the calling thread, inside a body of parallel_for whose thread is given.
-  void solve(int32_t row, int thread) { solve(row, thread, alone_); }
-  /// Asks for what solve() reads first.
-  void prefetch(int32_t row) const;
+  /// On the calling thread, inside a body of parallel_for whose thread is given: the first of `rows`. The others are
+  /// likely to come next; what they read first is asked for.
+  void solve(std::span<const int32_t> rows, int thread);
   /// With all threads, outside of parallel_for: long rows by conjugate gradients in step. Each pass goes through the
   /// table once, a block at a time that stays in the second-level cache, for all of them.
   void solve_together(std::span<const int32_t> rows);
   /// Whether that pays for rows of this degree.
   bool steps_together(int64_t degree) const;
   /// With all threads, outside of parallel_for.
-  void solve_spread(int32_t row) { solve(row, 0, spread_); }
+  void solve_spread(int32_t row) { solve(row_of(row, 0, spread_)); }
 
  private:
   /// Where the sums of segments meet: `slots` segments are summed at a time.
@@ -44,11 +43,12 @@ class AlsRowSolver {
     int64_t begin, end;
     float lambda;
     Partials& partials;
+    AlsRange ahead = {};  // entries that are likely to be read next
     int64_t degree() const { return end - begin; }
   };
 
-  void solve(int32_t row, int thread, Partials& partials);
-  Row row_of(int32_t row, int thread, Partials& partials);
+  void solve(const Row& row);
+  Row row_of(int32_t row, int thread, Partials& partials) const;
   void load(const Row& row, float* x) const;
   void prefetch_entries(int64_t entry) const;
   void finish(const Row& row, bool done, float* x);

@@ -21,6 +21,11 @@ struct AlsEntries {
   const float* row(int64_t e) const { return fixed + int64_t{indices[e]} * width; }
 };
 
+/// Entries [begin, end).
+struct AlsRange {
+  int64_t begin = 0, end = 0;
+};
+
 /// Columns [first, first + count) of the fixed table.
 struct AlsColumns {
   int64_t first = 0, count = 0;
@@ -34,15 +39,16 @@ inline int64_t als_gather_rows(int64_t columns) {
 
 /// How many entries ahead the loops ask for a row of the table.
 inline constexpr int64_t kAlsPrefetch = 16;
+template <int kLocality = 3>
 inline void prefetch_row(const float* row, int64_t count) {
-  for (int64_t k = 0; k < count; k += 16) __builtin_prefetch(row + k);
+  for (int64_t k = 0; k < count; k += 16) __builtin_prefetch(row + k, 0, kLocality);
 }
 
 /// system += sum over entries [begin, end) of [a_e y_e y_eᵀ | b_e y_e] restricted to `columns`: the upper triangle of a
 /// count x count matrix, then count right sides. `right` replaces b_e by right[e - begin] where it is not nullptr.
-/// scratch: als_gather_rows(count) x count.
+/// scratch: als_gather_rows(count) x count. `ahead`: what the next call will read, asked for during the products.
 void als_add_entries(const AlsEntries& entries, int64_t begin, int64_t end, AlsColumns columns, const float* right,
-                     float* system, float* scratch);
+                     float* system, float* scratch, AlsRange ahead = {});
 void als_add_entries(const AlsEntries& entries, int64_t begin, int64_t end, AlsColumns columns, const float* right,
                      double* system, double* scratch);
 

@@ -70,12 +70,14 @@ HWY_INLINE void Tile(D d, const T* HWY_RESTRICT z, int64_t count, int64_t stride
     for (int v = 0; v < kVectors; ++v) hn::StoreU(sum[r][v], d, out + (i + r) * stride + j + v * lanes);
 }
 
-/// Rows [first, last) of the upper triangle of out (size x size) +/-= zᵀ z, z: count x size.
-template <bool kSubtract, class D, class T>
+/// Rows [first, last) of the upper triangle of out (size x size) +/-= zᵀ z, z: count x size. before(i) is called before
+/// each kTileRows rows.
+template <bool kSubtract, class D, class T, class Before>
 HWY_INLINE void AddProducts(D d, const T* HWY_RESTRICT z, int64_t count, int64_t size, int64_t first, int64_t last,
-                            T* HWY_RESTRICT out) {
+                            T* HWY_RESTRICT out, Before&& before) {
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   for (int64_t i = first; i < last; i += kTileRows) {
+    before(i);
     int64_t j = i / lanes * lanes;
     for (; j + kTileVectors * lanes <= size; j += kTileVectors * lanes)
       Tile<kSubtract, kTileRows, kTileVectors>(d, z, count, size, i, j, out);
@@ -86,20 +88,21 @@ HWY_INLINE void AddProducts(D d, const T* HWY_RESTRICT z, int64_t count, int64_t
   }
 }
 
+constexpr auto kNothing = [](int64_t) {};
+
 template <class T>
 void AddEntriesOf(const AlsEntries& entries, int64_t begin, int64_t end, AlsColumns columns, const float* right,
-                  T* system, T* scratch) {
+                  T* system, T* scratch, AlsRange ahead) {
   const hn::ScalableTag<T> d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d)), size = columns.count;
   T* HWY_RESTRICT sides = system + size * size;
   const int64_t capacity = als_gather_rows(size);
   for (int64_t start = begin; start < end; start += capacity) {
-    const int64_t count = std::min(capacity, end - start);
-    for (int64_t r = 0; r < count; ++r) {
-      const int64_t e = start + r;
-      if (e + kAlsPrefetch < end) prefetch_row(entries.row(e + kAlsPrefetch) + columns.first, size);
+    const int64_t stop = std::min(start + capacity, end);
+    for (int64_t e = start; e < stop; ++e) {
+      if (e + kAlsPrefetch < stop) prefetch_row(entries.row(e + kAlsPrefetch) + columns.first, size);
       const float* HWY_RESTRICT y = entries.row(e) + columns.first;
-      T* HWY_RESTRICT z = scratch + r * size;
+      T* HWY_RESTRICT z = scratch + (e - start) * size;
       const auto scale = hn::Set(d, std::sqrt(static_cast<T>(entries.weight(e))));
       const auto side = hn::Set(d, static_cast<T>(right != nullptr ? right[e - begin] : entries.target(e)));
       for (int64_t k = 0; k < size; k += lanes) {
@@ -108,27 +111,34 @@ void AddEntriesOf(const AlsEntries& entries, int64_t begin, int64_t end, AlsColu
         hn::StoreU(hn::MulAdd(side, v, hn::LoadU(d, sides + k)), d, sides + k);
       }
     }
-    AddProducts<false>(d, scratch, count, size, 0, size, system);
+    // The products read nothing from memory: while they run, the rows of the next gather come to the second level.
+    AlsRange next = stop < end ? AlsRange{stop, end} : ahead;
+    next.end = std::min(next.end, next.begin + capacity);
+    const int64_t share = ((next.end - next.begin) * kTileRows + size - 1) / size;
+    AddProducts<false>(d, scratch, stop - start, size, 0, size, system, [&](int64_t) {
+      for (const int64_t last = std::min(next.begin + share, next.end); next.begin < last; ++next.begin)
+        prefetch_row<2>(entries.row(next.begin) + columns.first, size);
+    });
   }
 }
 
 void AddEntries(const AlsEntries& entries, int64_t begin, int64_t end, AlsColumns columns, const float* right,
-                float* system, float* scratch) {
-  AddEntriesOf(entries, begin, end, columns, right, system, scratch);
+                float* system, float* scratch, AlsRange ahead) {
+  AddEntriesOf(entries, begin, end, columns, right, system, scratch, ahead);
 }
 
 void AddEntriesDouble(const AlsEntries& entries, int64_t begin, int64_t end, AlsColumns columns, const float* right,
                       double* system, double* scratch) {
-  AddEntriesOf(entries, begin, end, columns, right, system, scratch);
+  AddEntriesOf(entries, begin, end, columns, right, system, scratch, {});
 }
 
 void AddProductsFloat(const float* rows, int64_t count, int64_t size, float* matrix) {
-  AddProducts<false>(hn::ScalableTag<float>(), rows, count, size, 0, size, matrix);
+  AddProducts<false>(hn::ScalableTag<float>(), rows, count, size, 0, size, matrix, kNothing);
 }
 
 void AddProductsDouble(const double* rows, int64_t count, int64_t size, int64_t first, int64_t matrix_rows,
                        double* matrix) {
-  AddProducts<false>(hn::ScalableTag<double>(), rows, count, size, first, first + matrix_rows, matrix);
+  AddProducts<false>(hn::ScalableTag<double>(), rows, count, size, first, first + matrix_rows, matrix, kNothing);
 }
 
 /// The kPanel x kPanel block becomes its factor, also in u (contiguous); false at a pivot without digits.
@@ -263,7 +273,7 @@ bool SolveOf(T* HWY_RESTRICT a, int64_t size, T* HWY_RESTRICT x) {
     SolveDiagonalForward(u, inverse + k0, x + k0);
     FactorRows(d, block, size, size - k0, u, inverse + k0, x + k0);
     // The trailing rows less the panel's products: the panel's rows stand at the matrix's stride.
-    AddProducts<true>(d, a + k0 * size, kPanel, size, k0 + kPanel, size, a);
+    AddProducts<true>(d, a + k0 * size, kPanel, size, k0 + kPanel, size, a, kNothing);
   }
   for (int64_t k0 = size - kPanel; k0 >= 0; k0 -= kPanel) {  // U x = z
     const T* block = a + k0 * size + k0;
@@ -305,8 +315,8 @@ HWY_EXPORT(SolveDouble);
 HWY_EXPORT(GatherColumns);
 
 void als_add_entries(const AlsEntries& entries, int64_t begin, int64_t end, AlsColumns columns, const float* right,
-                     float* system, float* scratch) {
-  HWY_DYNAMIC_DISPATCH(AddEntries)(entries, begin, end, columns, right, system, scratch);
+                     float* system, float* scratch, AlsRange ahead) {
+  HWY_DYNAMIC_DISPATCH(AddEntries)(entries, begin, end, columns, right, system, scratch, ahead);
 }
 void als_add_entries(const AlsEntries& entries, int64_t begin, int64_t end, AlsColumns columns, const float* right,
                      double* system, double* scratch) {
