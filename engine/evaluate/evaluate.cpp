@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// One pass over the users: lists of the longest k give every list metric, scores of the held-out pairs give rmse and
+// mae.
 #include "engine/evaluate/evaluate.hpp"
 
 #include <algorithm>

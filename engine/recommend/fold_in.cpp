@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// A new row is the half-sweep of training over the histories; reasons solve the same system in fp64.
 #include "engine/recommend/fold_in.hpp"
 
 #include <algorithm>

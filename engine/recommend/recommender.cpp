@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Every question becomes calls of top_k or pair_scores on batches of query rows; what is added afterwards (mean, user
+// bias, offset, scale, link) is the same for all items of a user and keeps the order.
 #include "engine/recommend/recommender.hpp"
 
 #include <algorithm>
@@ -79,7 +81,8 @@ struct Recommender::Impl {
   const HostMatrix* items = nullptr;
   Resident<float> item_table, item_bias, item_counts;
   std::vector<float> counts;
-  std::optional<std::vector<float>> gram;  // for reasons; once
+  std::optional<Resident<float>> users_resident;  // for pairs; once
+  std::optional<std::vector<float>> gram;         // for reasons; once
 
   Impl(Context& context, const FittedModel& fitted) : ctx(context), model(fitted) {
     if (const auto* factors = std::get_if<Factors>(&model.scorer)) {
@@ -285,11 +288,11 @@ std::vector<float> Recommender::score(std::span<const int32_t> users, std::span<
     for (size_t e = 0; e < out.size(); ++e)
       if (users[e] >= 0 && items[e] >= 0)
         places.push_back(e), known_users.push_back(users[e]), known_items.push_back(items[e]);
-    const Resident<float> user_table(my.ctx, my.user_table().data, "user factors");
+    if (!my.users_resident) my.users_resident.emplace(my.ctx, my.user_table().data, "user factors");
     const Resident<int32_t> rows(my.ctx, known_users, "pairs"), cols(my.ctx, known_items, "pairs");
     Array<float> products(my.ctx, static_cast<int64_t>(places.size()), "pair scores");
-    pair_scores(my.ctx, user_table.matrix(factors->users.cols), my.item_table.matrix(my.items->cols), rows.view(),
-                cols.view(), products.view());
+    pair_scores(my.ctx, my.users_resident->matrix(factors->users.cols), my.item_table.matrix(my.items->cols),
+                rows.view(), cols.view(), products.view());
     std::vector<float> host(places.size());
     download<float>(my.ctx, products.view(), host);
     my.ctx.wait();

@@ -8,7 +8,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
+#include <span>
 
 namespace kindred {
 namespace {
@@ -25,35 +27,67 @@ char plain_letter(uint32_t code) {
   return letter == '.' ? '\0' : letter;
 }
 
-std::vector<std::string> tokens_of(std::string_view text) {
-  std::vector<std::string> out;
-  std::string token;
-  const auto finish = [&] {
-    if (!token.empty()) out.push_back(std::move(token));
-    token.clear();
-  };
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    if (byte < 0x80) {
-      if (byte >= 'A' && byte <= 'Z')
-        token += static_cast<char>(byte - 'A' + 'a');
-      else if ((byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9'))
-        token += static_cast<char>(byte);
-      else if (byte != '\'')
-        finish();  // "Bug's" is one word
-    } else if (byte >= 0xC3 && byte <= 0xC5 && i + 1 < text.size()) {
-      const uint32_t code = (byte & 0x1Fu) << 6 | (static_cast<unsigned char>(text[++i]) & 0x3Fu);
-      if (const char letter = plain_letter(code))
-        token += letter;
-      else
-        finish();
-    } else {
-      token += static_cast<char>(byte);  // another script: compared byte by byte
-    }
-  }
-  finish();
+/// What a byte of ASCII becomes: a letter or digit of a token; 0: an end of a token; "'": nothing ("Bug's" is one
+/// word).
+constexpr std::array<char, 128> kFolded = [] {
+  std::array<char, 128> out{};
+  for (char c = '0'; c <= '9'; ++c) out[static_cast<size_t>(c)] = c;
+  for (char c = 'a'; c <= 'z'; ++c) out[static_cast<size_t>(c)] = out[static_cast<size_t>(c - 'a' + 'A')] = c;
+  out['\''] = '\'';
   return out;
-}
+}();
+
+struct Token {
+  std::string_view text;
+  uint64_t letters = 0;  ///< a bit for each letter in it
+};
+
+/// The tokens of one text. Made once and read into again and again: no allocation but the first ones.
+class Tokens {
+ public:
+  std::span<const Token> read(std::string_view text) {
+    folded_.resize(text.size());  // folding never lengthens
+    tokens_.clear();
+    begin_ = end_ = 0;
+    letters_ = 0;
+    for (size_t i = 0; i < text.size(); ++i) {
+      const auto byte = static_cast<unsigned char>(text[i]);
+      if (byte < 0x80) {
+        const char c = kFolded[byte];
+        if (c == 0)
+          finish();
+        else if (c != '\'')
+          put(c);
+      } else if (byte >= 0xC3 && byte <= 0xC5 && i + 1 < text.size()) {
+        const uint32_t code = (byte & 0x1Fu) << 6 | (static_cast<unsigned char>(text[++i]) & 0x3Fu);
+        if (const char letter = plain_letter(code))
+          put(letter);
+        else
+          finish();
+      } else {
+        put(static_cast<char>(byte));  // another script: compared byte by byte
+      }
+    }
+    finish();
+    return tokens_;
+  }
+
+ private:
+  void put(char c) {
+    folded_[end_++] = c;
+    letters_ |= uint64_t{1} << (static_cast<unsigned char>(c) & 63);
+  }
+  void finish() {
+    if (end_ > begin_) tokens_.push_back({std::string_view(folded_).substr(begin_, end_ - begin_), letters_});
+    begin_ = end_;
+    letters_ = 0;
+  }
+
+  std::string folded_;
+  std::vector<Token> tokens_;
+  size_t begin_ = 0, end_ = 0;
+  uint64_t letters_ = 0;
+};
 
 /// Optimal string alignment up to `most`, most + 1 beyond.
 int distance(std::string_view a, std::string_view b, int most) {
@@ -78,33 +112,37 @@ int distance(std::string_view a, std::string_view b, int most) {
 }
 
 /// How well a title's token stands for a query's, 0 to 1.
-double likeness(const std::string& wanted, const std::string& found) {
-  if (wanted == found) return 1;
-  if (wanted.size() >= 3 && found.size() > wanted.size() && found.starts_with(wanted)) return 0.9;
-  const int most = static_cast<int>(wanted.size()) / 3;
-  if (most == 0) return 0;
-  const int edits = distance(wanted, found, most);
-  return edits > most ? 0 : 0.95 - 0.9 * edits / static_cast<double>(wanted.size());
+double likeness(const Token& wanted, const Token& found) {
+  const size_t length = wanted.text.size();
+  if (wanted.letters == found.letters && wanted.text == found.text) return 1;
+  // An edit takes away or brings at most one letter.
+  const int most = static_cast<int>(length) / 3;
+  if (std::popcount(wanted.letters & ~found.letters) > most) return 0;
+  if (length >= 3 && found.text.starts_with(wanted.text)) return 0.9;
+  if (most == 0 || std::popcount(found.letters & ~wanted.letters) > most) return 0;
+  const int edits = distance(wanted.text, found.text, most);
+  return edits > most ? 0 : 0.95 - 0.9 * edits / static_cast<double>(length);
 }
 
 }  // namespace
 
 std::vector<TitleMatch> find_titles(const Catalogue& catalogue, std::string_view query, int most) {
   constexpr double kLeast = 0.6, kExact = 1e-3;
-  const auto wanted = tokens_of(query);
+  Tokens of_query, of_title;
+  const auto wanted = of_query.read(query);
   size_t letters = 0;
-  for (const auto& token : wanted) letters += token.size();
+  for (const Token& token : wanted) letters += token.text.size();
   std::vector<TitleMatch> matches;
   if (letters == 0) return matches;
   for (size_t item = 0; item < catalogue.titles.size(); ++item) {
-    const auto tokens = tokens_of(catalogue.titles[item]);
+    const auto tokens = of_title.read(catalogue.titles[item]);
     double sum = 0;
     size_t left = letters;
-    for (const auto& token : wanted) {
+    for (const Token& token : wanted) {
       double best = 0;
-      for (const auto& found : tokens) best = std::max(best, likeness(token, found));
-      sum += best * static_cast<double>(token.size());
-      left -= token.size();
+      for (const Token& found : tokens) best = std::max(best, likeness(token, found));
+      sum += best * static_cast<double>(token.text.size());
+      left -= token.text.size();
       if (sum + static_cast<double>(left) < kLeast * static_cast<double>(letters)) break;  // cannot become a match
     }
     const double similarity = sum / static_cast<double>(letters) -
