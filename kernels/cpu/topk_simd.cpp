@@ -41,7 +41,21 @@ void pack_panel(MatrixView<const float> items, const float* bias, int64_t first,
   for (; j + 4 <= count; j += 4) {
     const float *a = items.row(first + j), *b = a + d, *c = b + d, *e = c + d;
     float* to = factors + j;
-    for (int64_t k = 0; k < d; ++k, to += width) to[0] = a[k], to[1] = b[k], to[2] = c[k], to[3] = e[k];
+    int64_t k = 0;
+#if HWY_TARGET != HWY_SCALAR
+    const hn::FixedTag<float, 4> four;
+    for (; k + 4 <= d; k += 4, to += 4 * width) {  // four by four, turned in registers
+      const auto a4 = hn::LoadU(four, a + k), b4 = hn::LoadU(four, b + k);
+      const auto c4 = hn::LoadU(four, c + k), e4 = hn::LoadU(four, e + k);
+      const auto ab = hn::InterleaveLower(four, a4, b4), ab_upper = hn::InterleaveUpper(four, a4, b4);
+      const auto ce = hn::InterleaveLower(four, c4, e4), ce_upper = hn::InterleaveUpper(four, c4, e4);
+      hn::Store(hn::ConcatLowerLower(four, ce, ab), four, to);
+      hn::Store(hn::ConcatUpperUpper(four, ce, ab), four, to + width);
+      hn::Store(hn::ConcatLowerLower(four, ce_upper, ab_upper), four, to + 2 * width);
+      hn::Store(hn::ConcatUpperUpper(four, ce_upper, ab_upper), four, to + 3 * width);
+    }
+#endif
+    for (; k < d; ++k, to += width) to[0] = a[k], to[1] = b[k], to[2] = c[k], to[3] = e[k];
   }
   for (; j < width; ++j)
     for (int64_t k = 0; k < d; ++k) factors[k * width + j] = j < count ? items.row(first + j)[k] : 0.f;
