@@ -289,15 +289,42 @@ bool SolveOf(T* HWY_RESTRICT a, int64_t size, T* HWY_RESTRICT x) {
 bool SolveFloat(float* matrix, int64_t size, float* x) { return SolveOf(matrix, size, x); }
 bool SolveDouble(double* matrix, int64_t size, double* x) { return SolveOf(matrix, size, x); }
 
+/// out[k][r] = row[r][k] * scale[k] * root[r] for four rows of `width`, out at a stride.
+HWY_INLINE void StoreTransposed(const float* const* row, const float* root, const float* HWY_RESTRICT scale,
+                                int64_t width, int64_t stride, float* HWY_RESTRICT out) {
+#if HWY_TARGET == HWY_SCALAR
+  for (int64_t k = 0; k < width; ++k)
+    for (int r = 0; r < 4; ++r) out[k * stride + r] = row[r][k] * scale[k] * root[r];
+#else
+  const hn::Full128<float> d;
+  for (int64_t k = 0; k < width; k += 4) {
+    const auto scales = hn::LoadU(d, scale + k);
+    const auto load = [&](int r)
+                          HWY_ATTR { return hn::Mul(hn::Mul(hn::LoadU(d, row[r] + k), scales), hn::Set(d, root[r])); };
+    const auto a = load(0), b = load(1), c = load(2), e = load(3);
+    const auto low_ab = hn::InterleaveLower(d, a, b), high_ab = hn::InterleaveUpper(d, a, b);
+    const auto low_ce = hn::InterleaveLower(d, c, e), high_ce = hn::InterleaveUpper(d, c, e);
+    hn::StoreU(hn::ConcatLowerLower(d, low_ce, low_ab), d, out + k * stride);
+    hn::StoreU(hn::ConcatUpperUpper(d, low_ce, low_ab), d, out + (k + 1) * stride);
+    hn::StoreU(hn::ConcatLowerLower(d, high_ce, high_ab), d, out + (k + 2) * stride);
+    hn::StoreU(hn::ConcatUpperUpper(d, high_ce, high_ab), d, out + (k + 3) * stride);
+  }
+#endif
+}
+
 void GatherColumns(const AlsEntries& entries, int64_t begin, int64_t end, const float* scale, int64_t padded,
                    float* out) {
-  const int64_t count = end - begin;
-  for (int64_t c = 0; c < count; ++c) {
-    const float* HWY_RESTRICT y = entries.row(begin + c);
-    const float root = std::sqrt(entries.weight(begin + c));
-    for (int64_t k = 0; k < entries.width; ++k) out[k * padded + c] = root * y[k] * scale[k];
+  for (int64_t c = 0; c < padded; c += 4) {
+    const float* row[4];
+    float root[4];
+    for (int64_t r = 0; r < 4; ++r) {
+      const int64_t e = std::min(begin + c + r, end - 1);
+      row[r] = entries.row(e);
+      root[r] = begin + c + r < end ? std::sqrt(entries.weight(e)) : 0;
+      prefetch_row(entries.row(std::min(e + kAlsPrefetch, end - 1)), entries.width);
+    }
+    StoreTransposed(row, root, scale, entries.width, padded, out + c);
   }
-  for (int64_t k = 0; k < entries.width; ++k) std::fill(out + k * padded + count, out + (k + 1) * padded, 0.0f);
 }
 
 }  // namespace kindred::cpu::HWY_NAMESPACE
