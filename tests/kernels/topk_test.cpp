@@ -5,9 +5,11 @@
 
 #include <gmock/gmock.h>
 #include <hwy/targets.h>
+#include <sys/mman.h>
 
 #include <cmath>
 #include <random>
+#include <span>
 
 #include "tests/kernels/backends.hpp"
 #include "tests/kernels/cases/dense.hpp"
@@ -171,6 +173,24 @@ TEST_P(TopK, PairScoresOfListsAndMatrices) {
       want += double{x[static_cast<size_t>(row[e] * d + k)]} * y[static_cast<size_t>(col[e] * d + k)];
     ASSERT_NEAR(a[e], want, 1e-7 * 10 * static_cast<double>(d));
   }
+}
+
+// The last row starts at element 2^32, where 32-bit arithmetic would find row 0. Pages that are not touched cost
+// nothing.
+TEST(PairScores, ReadsRowsBeyond32BitsOfElements) {
+  const int64_t rows = (int64_t{1} << 22) + 1, d = 1024;
+  const size_t bytes = static_cast<size_t>(rows * d) * sizeof(float);
+  void* const memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) GTEST_SKIP() << "this machine grants no 16 GiB of addresses";
+  const MatrixView<float> table{static_cast<float*>(memory), rows, d};
+  table.row(0)[3] = 2, table.row(rows - 1)[3] = 5;
+  const std::vector<int32_t> row{0, 0, static_cast<int32_t>(rows - 1)},
+      col{0, static_cast<int32_t>(rows - 1), static_cast<int32_t>(rows - 1)};
+  std::vector<float> out(3);
+  Context ctx({.device = "cpu", .threads = 1});
+  pair_scores(ctx, table, table, host_view(std::span(row)), host_view(std::span(col)), host_view(std::span(out)));
+  munmap(memory, bytes);
+  EXPECT_EQ(out, (std::vector<float>{4, 10, 25}));
 }
 
 TEST_P(TopK, PairsOutOfRangeAreRefused) {
