@@ -21,8 +21,8 @@ enum class AlsObjective : uint8_t { kIals, kHuKoren, kExplicit };
 ///   kCholesky  exact. nnz d (d + 16) + m d^3 / 3 FLOP
 ///   kCg        conjugate gradients in the eigenbasis of G, preconditioned by the diagonal; warm start.
 ///              (steps + 1) 4 nnz d + 4 (m + n) d^2 FLOP
-///   kBlock     one pass of exact solutions over blocks of `block_size` factors (iALS++, Rendle et al. 2021); warm
-///   start.
+///   kBlock     one pass of exact solutions over blocks of `block_size` coordinates (iALS++, Rendle et al. 2021), these
+///              too in the eigenbasis of G, where blocks meet only through the row's own entries; warm start.
 ///              nnz d (B + 16) + 4 nnz d + m d B^2 / 3 FLOP
 ///   kWoodbury  exact, by the matrix inversion lemma in the eigenbasis; the short rows only, others by Cholesky.
 ///              sum over rows (n_u^2 d + n_u^3 / 3)
