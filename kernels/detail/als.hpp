@@ -72,12 +72,12 @@ namespace kindred::cpu {
 /// features (n x width) = fixed (n x factors) padded with zeros; where offset is not empty, the column factors - 1
 /// becomes 1 and its values go to offset (n).
 void als_features(Context& ctx, MatrixView<const float> fixed, MatrixView<float> features, VectorView<float> offset);
-void als_half_sweep(Context& ctx, const detail::AlsProblem& problem);
-double als_loss(Context& ctx, const detail::AlsObjectiveProblem& problem);
+void als_half_sweep(Context& ctx, const kindred::detail::AlsProblem& problem);
+double als_loss(Context& ctx, const kindred::detail::AlsObjectiveProblem& problem);
 }  // namespace kindred::cpu
 
 namespace kindred::cuda {
 void als_features(Context& ctx, MatrixView<const float> fixed, MatrixView<float> features, VectorView<float> offset);
-void als_half_sweep(Context& ctx, const detail::AlsProblem& problem);
-double als_loss(Context& ctx, const detail::AlsObjectiveProblem& problem);
+void als_half_sweep(Context& ctx, const kindred::detail::AlsProblem& problem);
+double als_loss(Context& ctx, const kindred::detail::AlsObjectiveProblem& problem);
 }  // namespace kindred::cuda

@@ -20,6 +20,9 @@ inline std::vector<std::string> contexts() {
   return names;
 }
 
+/// The emulator runs a device's threads one by one: large shapes are for real backends.
+inline bool emulated() { return cuda_report().built_for == "emulated"; }
+
 /// Base of the tests of ops: GetParam() is the backend's name.
 class OpTest : public testing::TestWithParam<std::string> {
  protected:
