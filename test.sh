@@ -17,7 +17,7 @@ build() {  # PRESET [cmake options]
 build release
 if [ "${1:-}" = --all ]; then
   tests/style.sh
-  if command -v nvcc >/dev/null; then tests/gpu/resources.sh build/release; fi
+  if command -v nvcc >/dev/null; then tests/gpu/resources.sh >/dev/null; fi
   build asan
   ctest --test-dir build/asan -j "$jobs" --output-on-failure --no-tests=error -LE slow | tail -n 30
   export KINDRED_DOCUMENTATION=1  # the documentation's commands are tests too
