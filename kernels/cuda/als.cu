@@ -141,10 +141,15 @@ __device__ void write_solution(const Rows& p, int64_t row, const double* x, bool
   if (!solved && threadIdx.x == 0) failures.report(Failure::kAlsNotPositiveDefinite, row);
 }
 
-__global__ void __launch_bounds__(kThreads) als_empty(Rows p) {
-  for (int64_t row = grid_warp(); row < p.rows; row += grid_warps())
-    if (p.offsets[row] == p.offsets[row + 1])
+/// Rows without entries become 0; rows with a negative weight are noted.
+__global__ void __launch_bounds__(kThreads) prepare_rows(Rows p, FailureSink failures) {
+  for (int64_t row = grid_warp(); row < p.rows; row += grid_warps()) {
+    const int64_t begin = p.offsets[row], end = p.offsets[row + 1];
+    for (int64_t e = begin + lane_id(); e < end; e += kWarp)
+      if (p.weight(e) < 0) failures.report(Failure::kAlsNegativeWeight, row);
+    if (begin == end)
       for (int64_t k = lane_id(); k < p.factors; k += kWarp) p.solved[row * p.factors + k] = 0;
+  }
 }
 
 __global__ void __launch_bounds__(kThreads)
@@ -442,7 +447,7 @@ void als_half_sweep(Context& ctx, const kindred::detail::AlsProblem& problem) {
                problem.factors(),
                problem.width()};
   const FailureSink failures = failures_of(ctx);
-  launch(ctx, als_empty, over_warps(limits, p.rows), p);
+  launch(ctx, prepare_rows, over_warps(limits, p.rows), p, failures);
   const int64_t w = p.width, any = INT64_MAX;
   const auto exact = [&](Degrees degrees) {
     const unsigned blocks = blocks_for(ctx, p.rows, w * w + w);

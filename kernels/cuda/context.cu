@@ -28,6 +28,9 @@ constexpr std::array<FailureText, kFailures> kFailureTexts = {{
     {"csr_from_pairs", "the column is out of range", true},
     {"pair_scores", "the row of x is out of range", true},
     {"pair_scores", "the row of y is out of range", true},
+    {"als_half_sweep",
+     "an entry has a negative weight; values must be at least 1 for the hu-koren objective, at least 0 for ials",
+     false},
     {"als_half_sweep", "the system is not positive definite; raise regularization", false},
     {"als_half_sweep", "the solution is not finite; raise regularization or look for extreme values", false},
 }};

@@ -13,7 +13,16 @@
 namespace kindred::cuda {
 
 /// What kernels can find wrong in the middle of their work; cuda::wait() throws it with the lowest row.
-enum class Failure : int { kCsrRow, kCsrColumn, kPairRow, kPairColumn, kAlsNotPositiveDefinite, kAlsNotFinite, kCount };
+enum class Failure : int {
+  kCsrRow,
+  kCsrColumn,
+  kPairRow,
+  kPairColumn,
+  kAlsNegativeWeight,
+  kAlsNotPositiveDefinite,
+  kAlsNotFinite,
+  kCount
+};
 constexpr int kFailures = static_cast<int>(Failure::kCount);
 
 /// Where kernels note failures. A kernel takes it by value and calls report().

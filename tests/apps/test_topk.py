@@ -249,7 +249,7 @@ def test_wrong_calls(topk, tmp_path, arguments, line):
 
 
 def test_a_closed_pipe_ends_quietly(bin_dir, model):
-    command = f"{bin_dir}/kindred-topk {model} --all-users -k 40 --format csv | head -n 1; exit ${{PIPESTATUS[0]}}"
+    command = f"{bin_dir}/kindred-topk {model} --all-users -k 40 --format csv --device cpu | head -n 1; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
 
