@@ -46,7 +46,11 @@ struct Rows {
 
   __device__ double value(int64_t e) const { return values != nullptr ? values[e] : 1.0; }
   __device__ double weight(int64_t e) const { return slope * value(e) + shift; }
-  __device__ double target(int64_t e) const { return value(e) - mean - (offset != nullptr ? offset[indices[e]] : 0.f); }
+  /// In fp32, as on the CPU: what leaves its range is reported, not hidden by fp64.
+  __device__ double target(int64_t e) const {
+    const float v = values != nullptr ? values[e] : 1.f;
+    return v - static_cast<float>(mean) - (offset != nullptr ? offset[indices[e]] : 0.f);
+  }
   __device__ const float* row(int64_t e) const { return fixed + indices[e] * width; }
   __device__ double ridge(int64_t degree) const {
     const double size = static_cast<double>(degree) + ridge_shift;
