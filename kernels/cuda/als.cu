@@ -243,7 +243,7 @@ __global__ void __launch_bounds__(kThreads) als_cg(Rows p, Degrees degrees, int 
       __syncthreads();
       add_pass(p, begin, end, d, false, q, nullptr, factors, weights);
       const double curvature = dot(d, q, w, scratch);
-      positive = curvature > 0;
+      positive = !(curvature <= 0);  // NaN goes on into the solution, where it is reported as such
       const double alpha = along / curvature;
       for (int64_t k = threadIdx.x; k < w; k += kThreads) {
         x[k] += alpha * d[k];
@@ -256,6 +256,8 @@ __global__ void __launch_bounds__(kThreads) als_cg(Rows p, Degrees degrees, int 
       along = next;
       __syncthreads();
     }
+    if (positive && !isfinite(along))
+      for (int64_t k = threadIdx.x; k < w; k += kThreads) x[k] = along;
     write_solution(p, row, x, positive, failures);
     __syncthreads();
   }
