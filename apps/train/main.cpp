@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "apps/common.hpp"
+#include "engine/core/error.hpp"
 #include "engine/core/log.hpp"
 #include "engine/experiment/run.hpp"
 
@@ -18,17 +19,17 @@ int main(int argc, char** argv) {
         "  kindred-train --help-config model");
     std::string config_file, out, device, help_section;
     std::vector<std::string> set;
-    int threads = -1;
+    int threads = 0;
     bool dry = false, quiet = false;
     RunRequest request;
     app.add_option("CONFIG", config_file, "The config, a TOML file");
     app.add_option("--set", set, "key=value, over the file's; may repeat")->allow_extra_args(false);
     app.add_option("--out", out, "The run folder, over output");
-    app.add_flag("--resume", request.resume, "Go on with an interrupted run");
-    app.add_flag("--force", request.force, "Replace an earlier run");
+    auto* resume = app.add_flag("--resume", request.resume, "Go on with an interrupted run");
+    app.add_flag("--force", request.force, "Replace an earlier run")->excludes(resume);
     app.add_flag("--dry-run", dry, "Read and split the data, print shapes and the resolved config, train nothing");
-    app.add_option("--device", device, "auto | cpu | cuda | cuda:N");
-    app.add_option("--threads", threads, "CPU threads, 0: all");
+    auto* device_option = app.add_option("--device", device, "auto | cpu | cuda | cuda:N");
+    auto* threads_option = app.add_option("--threads", threads, "CPU threads, 0: all");
     app.add_flag("--quiet", quiet, "Warnings and errors only");
     auto* help = app.add_option("--help-config", help_section,
                                 "The config's keys, of one section or all; 'markdown' for the page")
@@ -36,21 +37,19 @@ int main(int argc, char** argv) {
     try {
       app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-      return app.exit(error) == 0 ? 0 : 2;
+      if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+      throw InputError(std::string(error.what()) + "; --help lists what may be asked");
     }
     if (help->count() > 0) {
       std::fputs((help_section == "markdown" ? config_markdown() : config_help(help_section)).c_str(), stdout);
       return 0;
     }
-    if (config_file.empty()) {
-      std::fputs("kindred-train: which CONFIG.toml? --help lists what may be asked\n", stderr);
-      return 2;
-    }
+    if (config_file.empty()) throw InputError("which CONFIG.toml? --help lists what may be asked");
     if (quiet) start_logging("kindred-train", true);
-    Config config = load_config(config_file, set);
-    if (!out.empty()) config.output = out;
-    if (!device.empty()) config.device = device;
-    if (threads >= 0) config.threads = threads;
+    if (!out.empty()) set.push_back("output=" + to_toml({out, 0}));
+    if (device_option->count() > 0) set.push_back("device=" + to_toml({device, 0}));
+    if (threads_option->count() > 0) set.push_back("threads=" + std::to_string(threads));
+    const Config config = load_config(config_file, set);
     if (dry) {
       std::fputs(dry_run(config).c_str(), stdout);
       return 0;

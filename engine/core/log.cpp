@@ -13,7 +13,6 @@
 #include <array>
 #include <charconv>
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <mutex>
 
@@ -22,17 +21,18 @@
 namespace kindred {
 namespace {
 
-/// A spdlog sink is needed for what goes to the terminal (ends a progress line first) and for the run's log file.
+constexpr const char* kParsable = "%Y-%m-%dT%H:%M:%SZ %l %n %v";
+constexpr size_t kLongestLine = 4000;
+
+/// Two loggers: what is shown (short lines on a terminal) and the run's log file, whose lines are always parsable.
 class Logger {
  public:
-  Logger() : terminal_(isatty(STDERR_FILENO) != 0), color_(terminal_ && std::getenv("NO_COLOR") == nullptr) {
-    screen_ = std::make_shared<spdlog::sinks::stderr_sink_mt>();
-    screen_->set_formatter(formatter(terminal_ ? "%v" : "%Y-%m-%dT%H:%M:%SZ %l %n %v"));
-    rebuild("kindred");
-  }
+  Logger() : terminal_(isatty(STDERR_FILENO) != 0) { start("kindred", false); }
 
   void start(std::string_view program, bool quiet) {
-    rebuild(std::string(program));
+    program_ = program;
+    auto screen = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+    screen_ = make(std::move(screen), terminal_ ? "%v" : kParsable);
     screen_->set_level(quiet ? spdlog::level::warn : spdlog::level::info);
   }
 
@@ -40,42 +40,39 @@ class Logger {
     file_.reset();
     if (!path.empty()) {
       try {
-        file_ = std::make_shared<spdlog::sinks::basic_file_sink_mt>(path.string());
+        file_ = make(std::make_shared<spdlog::sinks::basic_file_sink_mt>(path.string()), kParsable);
       } catch (const spdlog::spdlog_ex& error) {
         throw IoError(path.string() + ": cannot write the log: " + error.what());
       }
-      file_->set_formatter(formatter("%Y-%m-%dT%H:%M:%SZ %l %n %v"));
     }
-    rebuild(logger_->name());
   }
 
   void log(spdlog::level::level_enum level, std::string_view message, std::initializer_list<LogField> fields) {
-    std::string line(message);
+    std::string line = printable(message, kLongestLine);
     for (const auto& field : fields) line += " " + field.text;
     clear_progress_line();
-    if (terminal_ && level >= spdlog::level::warn && file_ == nullptr)
-      line = (level == spdlog::level::warn ? "warning: " : "error: ") + line;
-    logger_->log(level, "{}", line);
-    logger_->flush();
+    const char* prefix = !terminal_ || level < spdlog::level::warn ? ""
+                         : level == spdlog::level::warn            ? "warning: "
+                                                                   : "error: ";
+    screen_->log(level, "{}{}", prefix, line);
+    screen_->flush();
+    if (file_ == nullptr) return;
+    file_->log(level, "{}", line);
+    file_->flush();
   }
 
   bool terminal() const { return terminal_; }
   bool quiet() const { return screen_->level() > spdlog::level::info; }
 
  private:
-  static std::unique_ptr<spdlog::formatter> formatter(const char* pattern) {
-    return std::make_unique<spdlog::pattern_formatter>(pattern, spdlog::pattern_time_type::utc);
-  }
-  void rebuild(const std::string& name) {
-    std::vector<spdlog::sink_ptr> sinks{screen_};
-    if (file_) sinks.push_back(file_);
-    logger_ = std::make_shared<spdlog::logger>(name, sinks.begin(), sinks.end());
+  std::unique_ptr<spdlog::logger> make(spdlog::sink_ptr sink, const char* pattern) const {
+    sink->set_formatter(std::make_unique<spdlog::pattern_formatter>(pattern, spdlog::pattern_time_type::utc));
+    return std::make_unique<spdlog::logger>(program_, std::move(sink));
   }
 
-  bool terminal_, color_;
-  std::shared_ptr<spdlog::sinks::stderr_sink_mt> screen_;
-  std::shared_ptr<spdlog::sinks::basic_file_sink_mt> file_;
-  std::shared_ptr<spdlog::logger> logger_;
+  bool terminal_;
+  std::string program_;
+  std::unique_ptr<spdlog::logger> screen_, file_;
 };
 
 Logger& logger() {
@@ -130,10 +127,10 @@ void Progress::update(int64_t done) {
   const auto interval = logger().terminal() ? std::chrono::milliseconds(100) : std::chrono::milliseconds(10000);
   if (now - drawn_ < interval) return;
   drawn_ = now;
-  draw(false);
+  draw();
 }
 
-void Progress::draw(bool) {
+void Progress::draw() {
   if (logger().quiet()) return;
   const double seconds = std::chrono::duration<double>(drawn_ - start_).count();
   const double rate = seconds > 0 ? static_cast<double>(done_) / seconds : 0;

@@ -42,7 +42,7 @@ class Progress {
   void note(std::string text) { note_ = std::move(text); }
 
  private:
-  void draw(bool last);
+  void draw();
   std::string what_, unit_, note_;
   int64_t total_, done_ = 0;
   std::chrono::steady_clock::time_point start_, drawn_;

@@ -38,6 +38,15 @@ TomlValue convert(const toml::node& node, const std::string& name) {
   return out;
 }
 
+/// Values from the command line stand on no line.
+void forget_lines(TomlValue& value) {
+  value.line = 0;
+  if (auto* list = std::get_if<TomlArray>(&value.value))
+    for (auto& item : *list) forget_lines(item);
+  if (auto* table = std::get_if<TomlTable>(&value.value))
+    for (auto& [key, item] : *table) forget_lines(item);
+}
+
 TomlTable parse(std::string_view text, const std::string& name) {
   try {
     const toml::table root = toml::parse(text, name);
@@ -69,7 +78,7 @@ void set_toml(TomlTable& root, std::string_view key_equals_value) {
   } catch (const InputError&) {
     value.value = right;
   }
-  value.line = 0;
+  forget_lines(value);
   TomlTable* table = &root;
   size_t begin = 0;
   for (size_t dot; (dot = key.find('.', begin)) != std::string::npos; begin = dot + 1) {

@@ -11,11 +11,12 @@
 namespace kindred {
 namespace {
 
-/// "model.factors" -> value, in the order of lines. Tables become dotted prefixes.
+/// "model.factors" -> value, in the order of keys. Tables become dotted prefixes; empty ones stay, to be checked too.
 void flatten(const TomlTable& table, const std::string& prefix, std::vector<std::pair<std::string, TomlValue>>& out) {
   for (const auto& [key, value] : table) {
     const std::string name = prefix.empty() ? key : prefix + "." + key;
-    if (const auto* inner = std::get_if<TomlTable>(&value.value))
+    const auto* inner = std::get_if<TomlTable>(&value.value);
+    if (inner != nullptr && !inner->empty())
       flatten(*inner, name, out);
     else
       out.emplace_back(name, value);
@@ -27,8 +28,8 @@ std::string place(const std::string& file, int line) { return line > 0 ? file + 
 [[noreturn]] void unknown_key(const std::string& where, const std::string& name) {
   const size_t dot = name.rfind('.');
   const std::string last = dot == std::string::npos ? name : name.substr(dot + 1);
-  for (const auto& [alias, ours] : aliases())
-    if (alias == last) throw InputError(where + ": " + printable(name) + ": unknown key; did you mean '" + ours + "'?");
+  for (const auto& [alias, advice] : aliases())
+    if (alias == last) throw InputError(where + ": " + printable(name) + ": unknown key; " + advice);
   std::vector<std::string> names;
   for (const auto& key : schema()) names.push_back(key.name);
   std::string near = did_you_mean(name, names);
@@ -39,11 +40,19 @@ std::string place(const std::string& file, int line) { return line > 0 ? file + 
                    (near.empty() ? "; kindred-train --help-config lists them" : near));
 }
 
-std::string model_of(const std::vector<std::pair<std::string, TomlValue>>& values) {
-  for (const auto& [name, value] : values)
-    if (name == "model.type")
-      if (const auto* text = std::get_if<std::string>(&value.value)) return *text;
-  return Config{}.model;
+/// Whether keys lie below this name: "data.columns".
+bool is_section(const std::string& name) {
+  return std::ranges::any_of(schema(), [&](const auto& key) { return key.name.starts_with(name + "."); });
+}
+
+/// Gives a value to its field, file names as paths that hold from anywhere.
+void read_key(Config& config, const SchemaKey& key, TomlValue value, const std::filesystem::path& config_file) {
+  auto* text = std::get_if<std::string>(&value.value);
+  if (key.type == kInputFile && text != nullptr && !text->empty()) {
+    const std::filesystem::path from = value.line > 0 ? config_file.parent_path() : ".";
+    *text = (std::filesystem::absolute(from) / *text).lexically_normal().string();
+  }
+  key.read(config, value);
 }
 
 /// Defaults that depend on other keys, and rules between keys.
@@ -61,14 +70,6 @@ void complete(Config& c, const std::string& file, const std::vector<std::pair<st
     if (is_explicit) c.als.params.objective = AlsObjective::kExplicit;
     if (!given("model.alpha")) c.als.alpha = c.als.params.objective == AlsObjective::kHuKoren ? 1 : 0;
     if (is_explicit && !given("model.regularization")) c.als.params.regularization = 0.05f;
-    for (const std::string key : {"model.objective", "model.alpha", "model.confidence", "model.unobserved_weight"})
-      if (is_explicit && given(key))
-        throw InputError(at(key) + ": belongs to implicit feedback; remove it or set model.feedback = \"implicit\"");
-    if (!is_explicit && given("model.biases"))
-      throw InputError(at("model.biases") +
-                       ": belongs to explicit feedback; remove it or set model.feedback = \"explicit\"");
-    if (c.als.params.objective == AlsObjective::kHuKoren && given("model.unobserved_weight"))
-      throw InputError(at("model.unobserved_weight") + ": is 1 by definition for objective \"hu-koren\"; remove it");
   }
   const bool predicts_values = c.model == "als" && c.als.feedback == "explicit";
   for (const auto& metric : c.evaluate.metrics)
@@ -89,9 +90,6 @@ void complete(Config& c, const std::string& file, const std::vector<std::pair<st
     const bool watched =
         std::ranges::any_of(c.evaluate.metrics, [&](const auto& m) { return m.name() == metric.name(); });
     if (!watched) c.evaluate.metrics.push_back(metric);
-  } else if (given("train.early_stopping.patience") || given("train.early_stopping.min_delta")) {
-    throw InputError(at("train.early_stopping.patience") +
-                     ": needs train.early_stopping.metric, for example \"ndcg@10\"");
   }
   if (c.split.protocol == "files") {
     if (c.split.files.train.empty())
@@ -106,8 +104,6 @@ void complete(Config& c, const std::string& file, const std::vector<std::pair<st
       throw InputError(at("split.test") +
                        ": test and validation together leave nothing to train on; keep their sum below 1");
   }
-  if (c.export_model.empty() || c.export_model.has_parent_path())
-    throw InputError(at("export.model") + ": expected a file name; the file lies in the run folder");
   c.evaluate.seed = c.seed;
 }
 
@@ -115,7 +111,7 @@ void complete(Config& c, const std::string& file, const std::vector<std::pair<st
 std::string resolve(const Config& config) {
   std::string out, section;
   for (const auto& key : schema()) {
-    if (!key.model.empty() && key.model != config.model) continue;
+    if (!key.when.holds(config)) continue;
     const std::string value = key.write(config);
     if (value.empty()) continue;
     const size_t dot = key.name.find('.');
@@ -137,30 +133,32 @@ Config load_config(const std::filesystem::path& path, const std::vector<std::str
   std::ranges::stable_sort(values, {}, [](const auto& entry) { return entry.second.line; });
 
   Config config;
-  config.model = model_of(values);
   std::map<std::string, const SchemaKey*> keys;
   for (const auto& key : schema()) keys.emplace(key.name, &key);
   for (const auto& [name, value] : values) {
     const auto found = keys.find(name);
+    if (found == keys.end() && is_section(name)) {
+      if (std::holds_alternative<TomlTable>(value.value)) continue;
+      throw InputError(place(file, value.line) + ": " + name + ": expected a table, found " +
+                       printable(to_toml(value)));
+    }
     if (found == keys.end()) unknown_key(place(file, value.line), name);
-    const SchemaKey& key = *found->second;
-    if (!key.model.empty() && key.model != config.model)
-      throw InputError(place(file, value.line) + ": " + name + ": belongs to model.type = \"" + key.model +
-                       "\", not \"" + config.model + "\"");
     try {
-      key.read(config, value);
+      read_key(config, *found->second, value, std::filesystem::absolute(path));
     } catch (const InputError& error) {
       throw InputError(place(file, value.line) + ": " + name + ": " + error.what());
     }
+  }
+  for (const auto& [name, value] : values) {
+    const auto found = keys.find(name);
+    if (found != keys.end() && !found->second->when.holds(config))
+      throw InputError(place(file, value.line) + ": " + name + ": needs " + found->second->when.text +
+                       "; set that or remove this key");
   }
   complete(config, file, values);
 
   if (config.name.empty()) config.name = path.stem().string();
   if (config.output.empty()) config.output = std::filesystem::path("runs") / config.name;
-  for (auto* relative : {&config.data.interactions, &config.data.items.file, &config.split.files.train,
-                         &config.split.files.validation, &config.split.files.test})
-    if (!relative->empty() && relative->is_relative())
-      *relative = (std::filesystem::absolute(path).parent_path() / *relative).lexically_normal();
   config.resolved = resolve(config);
   return config;
 }
@@ -198,7 +196,7 @@ std::string config_help(const std::string& section) {
     out += key.name + "\n    " + key.type + (key.range.empty() ? "" : ", " + key.range);
     const std::string value = key.write(defaults);
     if (!value.empty() && value != "\"\"") out += "; default " + value;
-    if (!key.model.empty()) out += "; for model.type " + key.model;
+    if (!key.when.text.empty()) out += "; needs " + key.when.text;
     out += "\n    " + key.sentence + "\n";
   }
   if (out.empty()) {
@@ -214,9 +212,11 @@ std::string config_markdown() {
   const Config defaults;
   std::string out =
       "# Config reference\n"
-      "Written by `kindred-train --help-config=markdown` from the schema; a test holds it equal. Paths are relative to "
+      "Written by `kindred-train --help-config=markdown` from the schema; a test holds it equal. Files are relative to "
       "the\n"
-      "config file, `output` to the working directory. Keys marked ° change speed or place alone, never results.\n";
+      "config's folder; `output`, and files named with `--set`, to the working directory. Keys marked ° change speed "
+      "or "
+      "place alone,\nnever results. A key that needs a setting is refused without it.\n";
   std::string section = "-";
   for (const auto& key : schema()) {
     const size_t dot = key.name.find('.');
@@ -232,7 +232,7 @@ std::string config_markdown() {
     out += "| `" + (dot == std::string::npos ? key.name : key.name.substr(dot + 1)) + "`" +
            (key.changes_results ? "" : "°") + " | " + key.type + (range.empty() ? "" : ", " + range) + " | " +
            (value.empty() || value == "\"\"" ? "" : "`" + value + "`") + " | " + key.sentence +
-           (key.model.empty() ? "" : " (" + key.model + ")") + " |\n";
+           (key.when.text.empty() ? "" : " Needs " + key.when.text + ".") + " |\n";
   }
   return out;
 }

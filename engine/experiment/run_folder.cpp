@@ -4,12 +4,14 @@
 #include <fcntl.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <signal.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include "engine/core/error.hpp"
 #include "engine/core/file.hpp"
@@ -36,19 +38,47 @@ std::string state_of(const fs::path& folder) {
   }
 }
 
-/// The holder of a lock that is still alive, "" where there is none.
-std::string living_holder(const fs::path& lock) {
-  std::string text;
-  try {
-    text = read_file(lock);
-  } catch (const InputError&) {
-    return "";  // released meanwhile
+/// "model.h5.part1234": a file that PendingFile did not get to rename.
+bool is_half_written(const std::string& name) {
+  const size_t at = name.rfind(".part");
+  return at != std::string::npos && at + 5 < name.size() &&
+         name.find_first_not_of("0123456789", at + 5) == std::string::npos;
+}
+
+/// The locked file "lock", which names us.
+int take_lock(const fs::path& folder) {
+  const fs::path lock = folder / "lock";
+  int fd = -1;
+  const auto fail = [&] {
+    const int error = errno;
+    if (fd >= 0) ::close(fd);
+    throw IoError(lock.string() + ": cannot lock: " + std::strerror(error));
+  };
+  const auto refuse = [&] {
+    const std::string holder = read_file(lock);
+    ::close(fd);
+    throw InputError(folder.string() + ": process " + printable(holder) +
+                     " (pid, host) writes this run; wait for it, or remove " + lock.string() + " if it is gone");
+  };
+  for (;;) {
+    fd = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0) fail();
+    if (::flock(fd, LOCK_EX | LOCK_NB) != 0) errno == EWOULDBLOCK ? refuse() : fail();
+    struct stat ours {
+    }, named{};
+    if (::fstat(fd, &ours) == 0 && ::stat(lock.c_str(), &named) == 0 && ours.st_ino == named.st_ino) break;
+    ::close(fd);  // its holder removed it between our open and our lock
   }
-  const size_t space = text.find(' ');
-  const std::string host = space == std::string::npos ? "" : text.substr(space + 1);
-  const long pid = std::strtol(text.c_str(), nullptr, 10);
-  if (host == host_name() && (pid <= 0 || (kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH))) return "";
-  return fmt::format("process {} on {}", pid, host.empty() ? "an unknown host" : host);
+  const std::string left = read_file(lock), us = fmt::format("{} {}", getpid(), host_name());
+  if (!left.empty() && !left.ends_with(" " + host_name())) refuse();
+  if (::ftruncate(fd, 0) != 0 || ::pwrite(fd, us.data(), us.size(), 0) != static_cast<ssize_t>(us.size())) fail();
+  return fd;
+}
+
+void release(const fs::path& folder, int lock) {
+  std::error_code ignored;
+  fs::remove(folder / "lock", ignored);
+  ::close(lock);
 }
 
 }  // namespace
@@ -77,37 +107,41 @@ RunStart inspect_run_folder(const fs::path& folder, const std::string& resolved,
   return fs::exists(folder / "checkpoint.h5") ? RunStart::kResume : RunStart::kFresh;
 }
 
-RunFolder::RunFolder(fs::path folder, RunStart start) : folder_(std::move(folder)) {
+RunFolder::RunFolder(fs::path folder, const std::string& resolved, const RunRequest& request)
+    : folder_(std::move(folder)) {
   std::error_code error;
   fs::create_directories(folder_, error);
   if (error) throw IoError(folder_.string() + ": cannot make the run folder: " + error.message());
-  const fs::path lock = folder_ / "lock";
-  int fd;
-  while ((fd = ::open(lock.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)) < 0) {
-    if (errno != EEXIST) throw IoError(lock.string() + ": cannot write: " + std::strerror(errno));
-    const std::string holder = living_holder(lock);
-    if (!holder.empty())
-      throw InputError(folder_.string() + ": " + holder + " is writing this run; wait for it, or remove " +
-                       lock.string() + " if it is gone");
-    fs::remove(lock, error);
+  lock_ = take_lock(folder_);
+  try {
+    start_ = inspect_run_folder(folder_, resolved, request);
+    remove_leftovers();
+  } catch (...) {
+    release(folder_, lock_);
+    throw;
   }
-  const std::string text = fmt::format("{} {}", getpid(), host_name());
-  const bool written = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-  ::close(fd);
-  if (!written) throw IoError(lock.string() + ": cannot write");
-  if (start == RunStart::kFresh)
-    for (const char* name : kFiles) fs::remove(folder_ / name, error);
 }
 
-RunFolder::~RunFolder() {
-  std::error_code error;
-  fs::remove(folder_ / "lock", error);
+void RunFolder::remove_leftovers() const {
+  std::vector<fs::path> leftovers;
+  for (const auto& entry : fs::directory_iterator(folder_))
+    if (is_half_written(entry.path().filename().string())) leftovers.push_back(entry.path());
+  if (start_ == RunStart::kFresh)
+    for (const char* name : kFiles) leftovers.push_back(folder_ / name);
+  for (const auto& path : leftovers) fs::remove(path);
 }
 
-void RunFolder::write_status(const std::string& state, int epoch, int epochs, double eta_seconds) const {
-  const nlohmann::ordered_json status{
-      {"state", state}, {"epoch", epoch}, {"epochs", epochs}, {"eta_seconds", eta_seconds}, {"updated", utc_now()}};
-  write_file(file("status.json"), status.dump() + "\n");
+RunFolder::~RunFolder() { release(folder_, lock_); }
+
+void RunFolder::write_status(const Status& status) {
+  status_ = status;
+  nlohmann::ordered_json json{{"state", status.state},
+                              {"epoch", status.epoch},
+                              {"epochs", status.epochs},
+                              {"eta_seconds", status.eta_seconds},
+                              {"updated", utc_now()}};
+  if (!status.reason.empty()) json["reason"] = status.reason;
+  write_file(file("status.json"), json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
 }  // namespace kindred

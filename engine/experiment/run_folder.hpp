@@ -10,25 +10,42 @@ namespace kindred {
 
 enum class RunStart : uint8_t { kFresh, kResume, kFinished };
 
-/// Looks, writes nothing. InputError where the folder holds a run and neither resume nor force was asked, or resume
-/// with another config (naming the keys).
+/// What status.json says beside the time.
+struct Status {
+  std::string state = "running";  ///< "running" | "interrupted" | "failed" | "finished"
+  int epoch = 0, epochs = 0;
+  double eta_seconds = 0;
+  std::string reason{};  ///< of "failed": the error's line
+};
+
+/// What a request would do with a folder. Looks, writes nothing. InputError where the folder holds a run and neither
+/// resume nor force was asked, or resume with another config (naming the keys).
 RunStart inspect_run_folder(const std::filesystem::path& folder, const std::string& resolved,
                             const RunRequest& request);
 
-/// The right to write a run folder, held by a lock file with pid and host. One of a process that is gone is taken over.
+/// The right to write a run folder, held by a locked file with pid and host. The system frees it when a process ends,
+/// however it ends; one left by another host, where that cannot be known, is respected.
 class RunFolder {
  public:
-  /// Creates the folder; a fresh start removes the files of an earlier run. InputError where another process holds it.
-  RunFolder(std::filesystem::path folder, RunStart start);
+  /// Creates the folder, takes the lock, looks again (as inspect_run_folder) and removes what a killed run left
+  /// half-written; a fresh start removes the files of an earlier run too. InputError where another process holds it.
+  RunFolder(std::filesystem::path folder, const std::string& resolved, const RunRequest& request);
   ~RunFolder();
   RunFolder(const RunFolder&) = delete;
   RunFolder& operator=(const RunFolder&) = delete;
 
+  RunStart start() const { return start_; }
   std::filesystem::path file(const std::string& name) const { return folder_ / name; }
-  void write_status(const std::string& state, int epoch, int epochs, double eta_seconds) const;
+  void write_status(const Status& status);
+  const Status& status() const { return status_; }
 
  private:
+  void remove_leftovers() const;
+
   std::filesystem::path folder_;
+  int lock_ = -1;
+  RunStart start_ = RunStart::kFresh;
+  Status status_;
 };
 
 /// "2026-11-23T02:00:00Z"

@@ -36,7 +36,8 @@ std::string number(float value) { return number(std::stod(format_float(value)));
 class Table {
  public:
   std::vector<SchemaKey> keys;
-  std::string section, model;
+  std::string section;
+  Condition when;  ///< of the keys that follow
 
   template <class At>
   void whole(const std::string& name, int64_t low, int64_t high, bool results, const std::string& sentence, At at) {
@@ -52,6 +53,7 @@ class Table {
         [=](const Config& c) { return std::to_string(at(const_cast<Config&>(c))); });
   }
 
+  /// Finite, unless the range begins at -inf.
   template <class At>
   void real(const std::string& name, double low, double high, bool results, const std::string& sentence, At at) {
     std::string range;
@@ -60,8 +62,10 @@ class Table {
         name, "number", range, results, sentence,
         [=](Config& c, const TomlValue& v) {
           const double found = number_of(v);
-          if (!(found >= low && found <= high)) expected("a number" + (range.empty() ? "" : ", " + range), v);
-          at(c) = static_cast<std::remove_reference_t<decltype(at(c))>>(found);
+          const auto stored = static_cast<std::remove_reference_t<decltype(at(c))>>(found);
+          if (!(found >= low && found <= high) || (std::isfinite(low) && !std::isfinite(stored)))
+            expected("a number" + (range.empty() ? "" : ", " + range), v);
+          at(c) = stored;
         },
         [=](const Config& c) { return number(at(const_cast<Config&>(c))); });
   }
@@ -126,7 +130,7 @@ class Table {
   void add(const std::string& name, const std::string& type, const std::string& range, bool results,
            const std::string& sentence, std::function<void(Config&, const TomlValue&)> read,
            std::function<std::string(const Config&)> write) {
-    keys.push_back({section.empty() ? name : section + "." + name, type, range, sentence, results, model,
+    keys.push_back({section.empty() ? name : section + "." + name, type, range, sentence, results, when,
                     std::move(read), std::move(write)});
   }
 };
@@ -134,14 +138,31 @@ class Table {
 constexpr auto kMost = std::numeric_limits<int64_t>::max();
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
+bool is_als(const Config& c) { return c.model == "als"; }
+bool is_implicit(const Config& c) { return is_als(c) && c.als.feedback == "implicit"; }
+
+const Condition kAlways{"", [](const Config&) { return true; }};
+const Condition kAls{"model.type = \"als\"", is_als};
+const Condition kImplicit{"model.type = \"als\" with model.feedback = \"implicit\"", is_implicit};
+const Condition kExplicit{"model.type = \"als\" with model.feedback = \"explicit\"",
+                          [](const Config& c) { return is_als(c) && !is_implicit(c); }};
+const Condition kIals{"model.objective = \"ials\" (hu-koren weighs by 1)",
+                      [](const Config& c) { return is_implicit(c) && c.als.params.objective == AlsObjective::kIals; }};
+/// May always be set; protocol files has no default.
+const Condition kValidation{"",
+                            [](const Config& c) { return c.split.protocol != "files" || c.split.validation_given; }};
+const Condition kStopping{"train.early_stopping.metric, for example \"ndcg@10\"",
+                          [](const Config& c) { return !c.early_stopping.metric.empty(); }};
+
 #define FIELD(expression) \
   [](Config & c) -> auto& { return c.expression; }
 
 std::vector<SchemaKey> make_schema() {
   Table t;
+  t.when = kAlways;
   t.text("name", "text", true, "Name of the run; default: the config file's name without its ending.", FIELD(name));
   t.add(
-      "output", "path", "", false, "The run folder, from the working directory; default runs/<name>.",
+      "output", "folder", "", false, "The run folder, from the working directory; default runs/<name>.",
       [](Config& c, const TomlValue& v) { c.output = text_of(v); },
       [](const Config& c) { return quote(c.output.string()); });
   t.whole("seed", 0, kMost, true, "Of every random draw: same seed, same device, same result.", FIELD(seed));
@@ -150,17 +171,18 @@ std::vector<SchemaKey> make_schema() {
   t.whole("threads", 0, 4096, false, "CPU threads; 0: all cores.", FIELD(threads));
 
   t.section = "data";
-  const auto path = [&](const std::string& name, const std::string& sentence, auto at) {
+  const auto file = [&](const std::string& name, const std::string& sentence, auto at) {
     t.add(
-        name, "path", "", true, sentence, [=](Config& c, const TomlValue& v) { at(c) = text_of(v); },
+        name, kInputFile, "", true, sentence, [=](Config& c, const TomlValue& v) { at(c) = text_of(v); },
         [=](const Config& c) {
           const auto& found = at(const_cast<Config&>(c));
           return found.empty() ? std::string() : quote(found.string());
         });
   };
-  path("interactions", "The file of interactions; from the config's folder.", FIELD(data.interactions));
+  file("interactions", "The file of interactions.", FIELD(data.interactions));
   t.word("format", {"csv", "adjacency"}, true,
-         "csv: a header, fields split by , tab ; | or ::. adjacency: a user, then items.", FIELD(data.format));
+         "csv: a header, fields split by comma, tab, semicolon, bar or ::. adjacency: a user, then items.",
+         FIELD(data.format));
   t.text("columns.user", "text", true, "Column of users, by name; left out: found by its name.",
          FIELD(data.columns.user));
   t.text("columns.item", "text", true, "Column of items.", FIELD(data.columns.item));
@@ -171,7 +193,7 @@ std::vector<SchemaKey> make_schema() {
   t.word("id_type", {"auto", "string", "integer"}, true,
          "auto: integers where every id of that side is a 64-bit decimal that prints back as itself.",
          FIELD(data.id_type));
-  path("items.file", "Titles and tags of items, a CSV file.", FIELD(data.items.file));
+  file("items.file", "Titles and tags of items, a CSV file.", FIELD(data.items.file));
   t.text("items.columns.id", "text", true, "Column of item ids.", FIELD(data.items.columns.id));
   t.text("items.columns.title", "text", true, "Column of titles.", FIELD(data.items.columns.title));
   t.text("items.columns.tags", "text", true, "Column of tags.", FIELD(data.items.columns.tags));
@@ -182,6 +204,7 @@ std::vector<SchemaKey> make_schema() {
          "random: held-out parts are drawn. files: each part is a file. none: nothing is held out.",
          FIELD(split.protocol));
   t.real("test", 0, 1, true, "Share held out for the test.", FIELD(split.test));
+  t.when = kValidation;
   t.add(
       "validation", "number", "0.0 to 1.0", true,
       "Share held out for validation; with protocol files drawn from train only where this key is written.",
@@ -190,33 +213,36 @@ std::vector<SchemaKey> make_schema() {
         if (!(share >= 0 && share <= 1)) expected("a number, 0.0 to 1.0", v);
         c.split.validation = share, c.split.validation_given = true;
       },
-      [](const Config& c) {
-        return c.split.protocol != "files" || c.split.validation_given ? number(c.split.validation) : std::string();
-      });
+      [](const Config& c) { return number(c.split.validation); });
+  t.when = kAlways;
   t.truth("per_user", true, "Draw the shares from each user's interactions, else from all together.",
           FIELD(split.per_user));
-  path("files.train", "Protocol files: the train part.", FIELD(split.files.train));
-  path("files.validation", "Protocol files: the validation part.", FIELD(split.files.validation));
-  path("files.test", "Protocol files: the test part.", FIELD(split.files.test));
+  file("files.train", "Protocol files: the train part.", FIELD(split.files.train));
+  file("files.validation", "Protocol files: the validation part.", FIELD(split.files.validation));
+  file("files.test", "Protocol files: the test part.", FIELD(split.files.test));
 
   t.section = "model";
   t.word("type", {"als", "popularity"}, true,
          "als: matrix factorisation by alternating least squares. popularity: the baseline.", FIELD(model));
-  t.model = "als";
+  t.when = kAls;
   t.word("feedback", {"implicit", "explicit"}, true,
          "implicit: who did it, how surely (ranking). explicit: ratings, predicted as values.", FIELD(als.feedback));
   t.whole("factors", 1, 1024, true, "Length of the vectors.", FIELD(als.factors));
+  t.when = kImplicit;
   t.choice<AlsObjective>("objective", {{"ials", AlsObjective::kIals}, {"hu-koren", AlsObjective::kHuKoren}}, true,
-                         "Implicit feedback: loss of Rendle et al. 2022, or of Hu, Koren, Volinsky 2008.",
+                         "The loss of Rendle et al. 2022, or of Hu, Koren, Volinsky 2008.",
                          FIELD(als.params.objective));
-  t.real("alpha", 0, kInfinity, true, "Confidence c = 1 + alpha f(value); default 0 for ials, 1 for hu-koren.",
-         FIELD(als.alpha));
+  t.real("alpha", 0, kInfinity, true,
+         "Confidence c = 1 + alpha f(value); 0 for ials and 1 for hu-koren where left out.", FIELD(als.alpha));
   t.choice<bool>("confidence", {{"linear", false}, {"log", true}}, true, "f(r) = r, or log(1 + r).",
                  FIELD(als.log_confidence));
-  t.real("unobserved_weight", 0, kInfinity, true, "ials: weight of the pairs that were not observed.",
+  t.when = kIals;
+  t.real("unobserved_weight", 0, kInfinity, true, "Weight of the pairs that were not observed.",
          FIELD(als.params.unobserved_weight));
+  t.when = kAls;
   t.real("regularization", 0, kInfinity, true,
-         "lambda in regularization (n + unobserved_weight N)^regularization_exponent.",
+         "lambda of a row with n interactions = regularization (n + w N)^regularization_exponent; N: rows of the other "
+         "side, w: unobserved_weight, 1 for hu-koren, 0 for explicit feedback (which starts from 0.05).",
          FIELD(als.params.regularization));
   t.real("regularization_exponent", 0, 1, true,
          "nu: 1 scales with the number of a row's interactions, 0 is the plain form.", FIELD(als.params.exponent));
@@ -240,8 +266,10 @@ std::vector<SchemaKey> make_schema() {
         c.als.params.block_size = static_cast<int>(*size);
       },
       [](const Config& c) { return std::to_string(c.als.params.block_size); });
-  t.truth("biases", true, "Explicit feedback: a bias for each user and item.", FIELD(als.biases));
-  t.real("init_scale", 0, kInfinity, true, "Standard deviation of the first factors, times sqrt(factors).",
+  t.when = kExplicit;
+  t.truth("biases", true, "A bias for each user and item.", FIELD(als.biases));
+  t.when = kAls;
+  t.real("init_scale", 1e-6, kInfinity, true, "Standard deviation of the first factors, times sqrt(factors).",
          FIELD(als.init_scale));
   t.choice<AlsPrecision>("precision",
                          {{"fp32", AlsPrecision::kFp32}, {"tf32", AlsPrecision::kTf32}, {"bf16", AlsPrecision::kBf16}},
@@ -251,15 +279,16 @@ std::vector<SchemaKey> make_schema() {
   t.whole("epochs", 1, 100000, true, "Passes over all users and items.", FIELD(als.epochs));
   t.choice<bool>("loss", {{"every", true}, {"last", false}}, false,
                  "When the exact loss is computed; its time is kept apart.", FIELD(als.loss_every_epoch));
-  t.model = "";
   t.add(
       "early_stopping.metric", "text", "", true, "Stop when this validation metric no longer improves; absent: off.",
       [](Config& c, const TomlValue& v) { c.early_stopping.metric = parse_metric(text_of(v)).name(); },
       [](const Config& c) { return c.early_stopping.metric.empty() ? "" : quote(c.early_stopping.metric); });
+  t.when = kStopping;
   t.whole("early_stopping.patience", 1, 100000, true, "Validations without improvement before stopping.",
           FIELD(early_stopping.patience));
   t.real("early_stopping.min_delta", 0, kInfinity, true, "Smaller gains are no improvement.",
          FIELD(early_stopping.min_delta));
+  t.when = kAlways;
   t.word("refit", {"none", "validation", "all"}, true,
          "After selection fit once more, on train and validation or on all; metrics come from before it.",
          FIELD(refit));
@@ -273,7 +302,12 @@ std::vector<SchemaKey> make_schema() {
         const auto* list = std::get_if<TomlArray>(&v.value);
         if (list == nullptr || list->empty()) expected("a list like [\"recall@20\", \"ndcg@10\"]", v);
         c.evaluate.metrics.clear();
-        for (const auto& entry : *list) c.evaluate.metrics.push_back(parse_metric(text_of(entry)));
+        for (const auto& entry : *list) {
+          const MetricSpec metric = parse_metric(text_of(entry));
+          for (const auto& earlier : c.evaluate.metrics)
+            if (earlier.name() == metric.name()) expected("each metric once", v);
+          c.evaluate.metrics.push_back(metric);
+        }
       },
       [](const Config& c) {
         std::string out;
@@ -293,8 +327,13 @@ std::vector<SchemaKey> make_schema() {
 
   t.section = "export";
   t.add(
-      "model", "path", "", false, "The model file, in the run folder.",
-      [](Config& c, const TomlValue& v) { c.export_model = text_of(v); },
+      "model", "file name", "ending in .h5", false, "The model file, in the run folder.",
+      [](Config& c, const TomlValue& v) {
+        const std::filesystem::path name = text_of(v);
+        if (name.has_parent_path() || name.extension() != ".h5" || name == "checkpoint.h5")
+          expected("a file name ending in .h5 (the file lies in the run folder), but not checkpoint.h5", v);
+        c.export_model = name;
+      },
       [](const Config& c) { return quote(c.export_model.string()); });
   t.word("history", {"values", "items", "none"}, true, "What of the interactions the model file keeps.",
          FIELD(export_history));
@@ -311,29 +350,26 @@ const std::vector<SchemaKey>& schema() {
 }
 
 const std::vector<std::pair<std::string, std::string>>& aliases() {
-  static const std::vector<std::pair<std::string, std::string>> names{{"n_factors", "model.factors"},
-                                                                      {"num_factors", "model.factors"},
-                                                                      {"embedding_dim", "model.factors"},
-                                                                      {"embedding_size", "model.factors"},
-                                                                      {"dim", "model.factors"},
-                                                                      {"rank", "model.factors"},
-                                                                      {"reg", "model.regularization"},
-                                                                      {"lambda", "model.regularization"},
-                                                                      {"reg_param", "model.regularization"},
-                                                                      {"l2", "model.regularization"},
-                                                                      {"weight_decay", "model.regularization"},
-                                                                      {"iterations", "train.epochs"},
-                                                                      {"n_epochs", "train.epochs"},
-                                                                      {"num_epochs", "train.epochs"},
-                                                                      {"max_iter", "train.epochs"},
-                                                                      {"use_cg", "model.solver"},
-                                                                      {"random_state", "seed"},
-                                                                      {"num_threads", "threads"},
-                                                                      {"n_jobs", "threads"},
-                                                                      {"use_gpu", "device"},
-                                                                      {"algorithm", "model.type"},
-                                                                      {"test_size", "split.test"},
-                                                                      {"topk", "evaluate.metrics"}};
+  static const auto names = [] {
+    const std::pair<const char*, std::vector<const char*>> known[] = {
+        {"model.factors",
+         {"n_factors", "num_factors", "embedding_dim", "embedding_size", "latent_dim", "dim", "rank", "no_components"}},
+        {"model.regularization", {"reg", "lambda", "reg_param", "reg_all", "l2", "weight_decay"}},
+        {"train.epochs", {"iterations", "n_iter", "n_epochs", "num_epochs", "max_iter"}},
+        {"model.solver", {"use_cg"}},
+        {"model.type", {"algorithm"}},
+        {"seed", {"random_state"}},
+        {"threads", {"num_threads", "n_jobs"}},
+        {"device", {"use_gpu"}},
+        {"split.test", {"test_size"}},
+        {"evaluate.metrics", {"topk"}}};
+    std::vector<std::pair<std::string, std::string>> out;
+    for (const auto& [ours, theirs] : known)
+      for (const char* name : theirs) out.emplace_back(name, std::string("did you mean '") + ours + "'?");
+    for (const char* name : {"lr", "learning_rate"})
+      out.emplace_back(name, "als solves each row at once, there is no learning rate");
+    return out;
+  }();
   return names;
 }
 

@@ -10,23 +10,33 @@
 
 namespace kindred {
 
+/// The settings under which a key means something: elsewhere it is refused and not part of the resolved config.
+struct Condition {
+  std::string text;  ///< "model.type = \"als\""; "" for always
+  bool (*holds)(const Config&);
+};
+
 struct SchemaKey {
-  std::string name;      ///< "model.factors"
-  std::string type;      ///< "whole number", "number", "text", "true or false", "list of text", "path", "table"
-  std::string range;     ///< "1 to 1024", "\"csv\" | \"adjacency\""; "" where anything of the type goes
+  std::string name;   ///< "model.factors"
+  std::string type;   ///< "whole number", "number", "text", "true or false", "list of text", "folder", kInputFile …
+  std::string range;  ///< "1 to 1024", "\"csv\" | \"adjacency\""; "" where anything of the type goes
   std::string sentence;  ///< what it does
   bool changes_results;  ///< false: speed or place alone
-  std::string model;     ///< only for this model.type; "" for all
+  Condition when;
   /// Takes a value from a file or command line; throws InputError without a place (the caller adds it).
   std::function<void(Config&, const TomlValue&)> read;
   /// The value as TOML; "" where it is unset and has no default.
   std::function<std::string(const Config&)> write;
 };
 
+/// The type of keys that name a file to read: relative to the config's folder, or, from the command line, to the
+/// working directory.
+constexpr const char* kInputFile = "file";
+
 /// All keys, in the order of the documentation.
 const std::vector<SchemaKey>& schema();
 
-/// Names that users know from elsewhere, with ours: n_factors -> model.factors.
+/// Names that users know from elsewhere, with what to say: n_factors -> "did you mean 'model.factors'?".
 const std::vector<std::pair<std::string, std::string>>& aliases();
 
 }  // namespace kindred
