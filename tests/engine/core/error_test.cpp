@@ -16,6 +16,7 @@ TEST(Nearest, FindsWhatIsAFewLettersAway) {
   EXPECT_EQ(nearest("model.facttors", kKeys), "model.factors");  // too many
   EXPECT_EQ(nearest("model.fectors", kKeys), "model.factors");   // another
   EXPECT_EQ(nearest("train.ecophs", kKeys), "train.epochs");     // swapped, apart
+  EXPECT_EQ(nearest("model.fatcors", kKeys), "model.factors");   // swapped
   EXPECT_EQ(nearest("sede", kKeys), "seed");                     // swapped: one edit, not two
 }
 

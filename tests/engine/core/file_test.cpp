@@ -11,6 +11,8 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstring>
+#include <map>
 
 #include "engine/core/error.hpp"
 #include "tests/engine/store/temporary_folder.hpp"
@@ -19,6 +21,7 @@ namespace kindred {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -57,10 +60,12 @@ std::string error_of(Call&& call) {
 
 TEST_F(File, ReadsBackWhatWasWritten) {
   using namespace std::string_literals;
-  for (const std::string& content : {""s, "a"s, "a\0b\n"s, std::string(kLarge, 'x')}) {
+  std::vector<std::string> contents{""s, "a"s, "a\0b\n"s, std::string(kLarge, 'x')};
+  for (const size_t size : {4096, (1 << 20) - 1, 1 << 20, (1 << 20) + 1}) contents.emplace_back(size, 'x');
+  for (const auto& content : contents) {
     write_file(path_, content);
-    EXPECT_EQ(read_file(path_), content);
-    EXPECT_EQ(MappedFile(path_).view(), content);
+    EXPECT_TRUE(read_file(path_) == content) << content.size();
+    EXPECT_TRUE(MappedFile(path_).view() == content) << content.size();
     EXPECT_EQ(files(), 1U);
   }
 }
@@ -90,18 +95,23 @@ TEST_F(File, TakesWhatALibraryWroteByName) {
 }
 
 TEST_F(File, EveryFailingCallLeavesTheOldContent) {
+  const std::map<int, std::string> advice{{ENOSPC, "; free some space or write elsewhere"},
+                                          {EACCES, "; choose a folder that may be written to"},
+                                          {EIO, ""}};
   for (const std::string failing : {"open", "write", "sync", "rename"}) {
-    write_file(path_, "old");
-    faults().before = [&](std::string_view call, const fs::path& path) {
-      EXPECT_EQ(path, path_);
-      return call == failing ? ENOSPC : 0;
-    };
-    const std::string error = error_of<IoError>([&] { write_file(path_, std::string(kLarge, 'x')); });
-    faults().before = nullptr;
-    EXPECT_THAT(error, StartsWith(path_.string() + ": cannot ")) << failing;
-    EXPECT_THAT(error, HasSubstr("No space left on device; free some space or write elsewhere")) << failing;
-    EXPECT_EQ(read_file(path_), "old") << failing;
-    EXPECT_EQ(files(), 1U) << failing;
+    for (const auto& [number, says] : advice) {
+      write_file(path_, "old");
+      faults().before = [&, code = number](std::string_view call, const fs::path& path) {
+        EXPECT_EQ(path, path_);
+        return call == failing ? code : 0;
+      };
+      const std::string error = error_of<IoError>([&] { write_file(path_, std::string(kLarge, 'x')); });
+      faults().before = nullptr;
+      EXPECT_THAT(error, StartsWith(path_.string() + ": cannot ")) << failing;
+      EXPECT_THAT(error, EndsWith(std::string(": ") + std::strerror(number) + says)) << failing;
+      EXPECT_EQ(read_file(path_), "old") << failing;
+      EXPECT_EQ(files(), 1U) << failing;
+    }
   }
 }
 

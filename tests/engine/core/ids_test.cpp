@@ -88,7 +88,8 @@ TEST(Ids, AgreeWithASortedMap) {
     while (numbers.size() < size) numbers.insert(static_cast<int64_t>(random() >> random() % 64));
     while (texts.size() < size) {
       std::string text(random() % 6, ' ');
-      for (char& c : text) c = static_cast<char>(random() % 3);
+      const unsigned alphabet = round % 2 == 0 ? 3 : 256;  // many near each other; any bytes
+      for (char& c : text) c = static_cast<char>(random() % alphabet);
       texts.insert(text);
     }
     const Ids integer = Ids::integers({numbers.begin(), numbers.end()});
@@ -118,6 +119,8 @@ TEST(Ids, RefuseOffsetsThatDoNotFit) {
   EXPECT_EQ(error_of([] { Ids::strings("ab", {0, 1}); }), "ids: offsets do not cover the text");
   EXPECT_EQ(error_of([] { Ids::strings("ab", {0, 3, 2}); }), "ids: offsets do not ascend at row 0");
   EXPECT_EQ(error_of([] { Ids::strings("ab", {0, 2, 1, 2}); }), "ids: offsets do not ascend at row 1");
+  for (const int64_t wild : {int64_t{-1}, kLeast, kMost})
+    EXPECT_EQ(error_of([=] { Ids::strings("ab", {0, wild, 2}); }), "ids: offsets do not ascend at row 0") << wild;
 }
 
 TEST(CanonicalInteger, PrintsBackAsItself) {

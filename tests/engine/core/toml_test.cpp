@@ -174,6 +174,15 @@ TomlValue random_value(std::mt19937_64& random, int depth) {
   }
 }
 
+TEST(ToToml, ExtremesParseBack) {
+  using Limits = std::numeric_limits<double>;
+  for (const double number : {Limits::min(), Limits::denorm_min(), Limits::max(), Limits::lowest(), Limits::infinity()})
+    EXPECT_EQ(std::get<double>(parse_toml("x = " + to_toml({number, 0}), "x").at("x").value), number);
+  for (const int64_t whole : {std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max()})
+    EXPECT_EQ(std::get<int64_t>(parse_toml("x = " + to_toml({whole, 0}), "x").at("x").value), whole);
+  EXPECT_NE(to_toml({Limits::quiet_NaN(), 0}).find("nan"), std::string::npos);
+}
+
 TEST(ToToml, ParsesBackAsItself) {
   std::mt19937_64 random(11);
   for (int round = 0; round < 500; ++round) {
