@@ -313,6 +313,18 @@ TEST_F(RunTest, RefitOnAllIsAFitOnAll) {
   EXPECT_TRUE(metrics("all").at("test").empty());
 }
 
+TEST_F(RunTest, RefitAfterEarlyStoppingTakesTheChosenEpochs) {
+  run_training(
+      run_.config("[model]\nfactors = 4\n[train]\nepochs = 40\nrefit = \"all\"\n"
+                  "early_stopping = { metric = \"ndcg@10\", patience = 2, min_delta = 0.02 }\n"));
+  const int chosen = metrics().at("epochs_chosen");
+  ASSERT_LT(chosen, 40);
+  run_training(run_.config(
+      "[model]\nfactors = 4\n[split]\nprotocol = \"none\"\n[train]\nepochs = " + std::to_string(chosen) + "\n", {},
+      "all"));
+  EXPECT_EQ(user_factors(model()), user_factors(model("all")));
+}
+
 TEST_F(RunTest, RefitOnValidationKeepsTheTestApart) {
   run_training(run_.config(kSmall, {"train.refit=validation"}));
   const Json data = metrics().at("data");
