@@ -93,11 +93,13 @@ bool Selection::after_epoch(const EpochReport& report, const std::function<Fitte
     const Evaluation evaluation = validate(model(), false);
     for (size_t m = 0; m < evaluation.metrics.size(); ++m) {
       const std::string name = evaluation.metrics[m].name();
-      line[name] = evaluation.values[m].mean;
-      if (stopping_metric_ && name == stopping_metric_->name()) judge(evaluation.values[m].mean, report.epoch, state);
+      const double value = evaluation.values[m].mean;
+      line[name] = value;
+      const bool decides = stopping_metric_ && name == stopping_metric_->name();
+      if (decides) judge(value, report.epoch, state);
+      if (decides || (!stopping_metric_ && m == 0)) note += fmt::format("  {} {:.4f}", name, value);
     }
     line["validation_seconds"] = watch.seconds();
-    note += fmt::format("  {} {:.4f}", evaluation.metrics[0].name(), evaluation.values[0].mean);
   }
   seen_.log.push_back(line.dump());
   std::string lines;
