@@ -27,10 +27,10 @@ struct Case {
   int k;
   bool bias, exclude;
 };
-const std::vector<Case> kCases{{1, 1, 1, 1, false, false},     {3, 10, 2, 20, true, false},
-                               {9, 500, 7, 10, true, true},    {2, 5000, 16, 3, false, true},
-                               {70, 300, 33, 100, true, true}, {1, 9000, 5, 1024, true, true},
-                               {5, 60, 64, 60, false, true}};
+const std::vector<Case> kCases{
+    {1, 1, 1, 1, false, false},    {3, 10, 2, 20, true, false},    {9, 500, 7, 10, true, true},
+    {2, 5000, 16, 3, false, true}, {70, 300, 33, 100, true, true}, {1, 9000, 5, 1024, true, true},
+    {5, 60, 64, 60, false, true},  {40, 8500, 9, 30, false, true}, {33, 100, 300, 5, true, false}};
 
 std::vector<float> small_integers(int64_t count, int range, uint32_t seed) {
   std::mt19937 random(seed);
@@ -130,6 +130,22 @@ TEST_P(TopK, AQueryThatMustGetNothingGetsNothing) {
 TEST_P(TopK, EqualScoresComeInTheOrderOfItems) {
   const Lists found = run({0}, std::vector<float>(5000, 1.f), {}, {}, 1, 5000, 1, 700);
   for (int32_t r = 0; r < 700; ++r) ASSERT_EQ(found.ids[static_cast<size_t>(r)], r);
+}
+
+// Parts of the table that tell each other their best scores must not lose an item that ties with them, however they
+// take turns: hence several runs.
+TEST_P(TopK, TiesAcrossPartsOfTheTableGoToTheLowerItem) {
+  const int64_t q = 300, n = 8500;
+  std::vector<float> y(static_cast<size_t>(n));
+  for (size_t i = 0; i < y.size(); ++i) y[i] = -1 - static_cast<float>(i % 97) / 128;
+  const std::vector<int32_t> best{10, 20, 30, 31, 4000, 4010, 4020, 4030};
+  for (const int32_t i : best) y[static_cast<size_t>(i)] = 0;
+  for (const size_t i : {5000, 5010, 5020, 5030, 8400}) y[i] = 0;
+  for (int turn = 0; turn < 3; ++turn) {
+    const Lists found = run(std::vector<float>(static_cast<size_t>(q), 1.f), y, {}, {}, q, n, 1, 8);
+    for (int64_t u = 0; u < q; ++u)
+      ASSERT_EQ(std::vector<int32_t>(found.ids.begin() + u * 8, found.ids.begin() + (u + 1) * 8), best);
+  }
 }
 
 // 50,000 x 50,000 pairs exceed 32 bits: the last query must read the last rows, not wrapped ones.
