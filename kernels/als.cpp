@@ -47,14 +47,8 @@ void check_factors(const char* op, int64_t left, int64_t right, const char* left
           std::to_string(left) + " factors; there must be 1 to " + std::to_string(kMaxFactors));
 }
 
-/// w of the objective.
-double pair_weight(const AlsParams& params) {
-  if (params.objective == AlsObjective::kIals) return params.unobserved_weight;
-  return params.objective == AlsObjective::kHuKoren ? 1 : 0;
-}
-
 detail::AlsRidge ridge(const AlsParams& params, int64_t other_rows) {
-  return {params.regularization, pair_weight(params) * static_cast<double>(other_rows), params.exponent};
+  return {params.regularization, als_pair_weight(params) * static_cast<double>(other_rows), params.exponent};
 }
 
 /// x = x op(q) in place, a slab of rows at a time.
@@ -69,6 +63,15 @@ void rotate(Context& ctx, MatrixView<float> x, MatrixView<const float> q, Transp
 }
 
 }  // namespace
+
+double als_pair_weight(const AlsParams& params) {
+  if (params.objective == AlsObjective::kIals) return params.unobserved_weight;
+  return params.objective == AlsObjective::kHuKoren ? 1 : 0;
+}
+
+double als_lambda(const AlsParams& params, int64_t entries, int64_t fixed_rows) {
+  return ridge(params, fixed_rows)(entries);
+}
 
 bool detail::als_rotates(const AlsParams& params, int64_t factors) {
   if (params.objective == AlsObjective::kExplicit) return false;  // w = 0: every basis is an eigenbasis
@@ -104,7 +107,7 @@ void als_half_sweep(Context& ctx, CsrView rows, MatrixView<const float> fixed, M
   detail::AlsProblem problem;
   problem.rows = rows;
   problem.solved = solved;
-  problem.base_weight = static_cast<float>(pair_weight(params));
+  problem.base_weight = static_cast<float>(als_pair_weight(params));
   problem.weight_slope = params.objective == AlsObjective::kExplicit ? 0 : 1;
   problem.weight_shift = static_cast<float>(static_cast<int>(params.objective == AlsObjective::kExplicit) -
                                             static_cast<int>(params.objective == AlsObjective::kHuKoren));
@@ -162,7 +165,7 @@ double als_loss(Context& ctx, CsrView rows, MatrixView<const float> x, MatrixVie
                                       x,
                                       y,
                                       item_offsets,
-                                      pair_weight(params),
+                                      als_pair_weight(params),
                                       params.objective == AlsObjective::kHuKoren ? 1.0 : 0.0,
                                       ridge(params, y.rows),
                                       ridge(params, x.rows),

@@ -43,6 +43,12 @@ struct AlsParams {
   float mean = 0;       ///< kExplicit only: the constant part of every score
 };
 
+/// w of the formula above: what each pair weighs that was not observed.
+double als_pair_weight(const AlsParams& params);
+
+/// lambda of a row with `entries` entries against a fixed side of `fixed_rows` rows.
+double als_lambda(const AlsParams& params, int64_t entries, int64_t fixed_rows);
+
 /// One half-sweep. rows: m x n; fixed: n x d; solved: m x d (in: warm start of kCg and kBlock; out: solution), d from 1
 /// to 1,025. Rows without entries become 0. A row whose system is not positive definite in fp32 is solved again in
 /// fp64; where that fails too, or a result is not finite, ctx.wait() throws NumericError with the row. Rows are handled

@@ -19,6 +19,7 @@
 #include "engine/recommend/titles.hpp"
 #include "engine/store/model_file.hpp"
 #include "engine/store/sinks.hpp"
+#include "engine/store/text.hpp"
 
 namespace kindred {
 namespace {
@@ -286,14 +287,17 @@ class Answer {
     };
     put("user,item,score\n");
     std::vector<int32_t> who, what;
-    std::string names, text;
+    std::string text;
     std::vector<std::pair<std::string, std::string>> pairs;
     int64_t unknown_users = 0, unknown_items = 0;
     const auto flush = [&] {
       const auto scores = recommender_.score(who, what);
       text.clear();
-      for (size_t e = 0; e < pairs.size(); ++e)
-        text += csv_field(pairs[e].first) + "," + csv_field(pairs[e].second) + "," + format_float(scores[e]) + "\n";
+      for (size_t e = 0; e < pairs.size(); ++e) {
+        append_csv(text, pairs[e].first);
+        append_csv(text += ',', pairs[e].second);
+        text += "," + format_float(scores[e]) + "\n";
+      }
       put(text);
       who.clear(), what.clear(), pairs.clear();
       check_interrupt();
@@ -320,13 +324,6 @@ class Answer {
       log_warning("ids that the model does not know were scored by what remains known",
                   {{"users", unknown_users}, {"items", unknown_items}});
     if (file) file->commit();
-  }
-
-  static std::string csv_field(const std::string& text) {
-    if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-    std::string out = "\"";
-    for (const char c : text) out += c == '"' ? "\"\"" : std::string(1, c);
-    return out + "\"";
   }
 
   const TopkOptions& options_;

@@ -14,6 +14,7 @@
 #include "engine/core/log.hpp"
 #include "engine/experiment/selection.hpp"
 #include "engine/store/model_file.hpp"
+#include "engine/store/text.hpp"
 
 namespace kindred {
 namespace {
@@ -72,12 +73,8 @@ void write_per_user(const Evaluation& evaluation, const Ids& users, const std::f
   for (const auto& metric : evaluation.metrics) line += "," + metric.name();
   file.write(line + "\n");
   for (size_t u = 0; u < evaluation.users.size(); ++u) {
-    line = users.text(evaluation.users[u]);
-    if (line.find_first_of(",\"\r\n") != std::string::npos) {
-      std::string escaped = "\"";
-      for (const char c : line) escaped += c == '"' ? "\"\"" : std::string(1, c);
-      line = escaped + "\"";
-    }
+    line.clear();
+    append_csv(line, users.text(evaluation.users[u]));
     for (const auto& values : evaluation.per_user) line += "," + format_double(values[u]);
     file.write(line + "\n");
   }

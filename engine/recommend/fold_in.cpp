@@ -37,19 +37,6 @@ float solver_value(const AlsFoldIn& recipe, float r) {
   return 1 + recipe.alpha * (recipe.log_confidence ? std::log1p(r) : r);
 }
 
-/// w: what each pair that was not observed weighs.
-double unobserved_weight(const AlsParams& params) {
-  switch (params.objective) {
-    case AlsObjective::kIals:
-      return params.unobserved_weight;
-    case AlsObjective::kHuKoren:
-      return 1;
-    case AlsObjective::kExplicit:
-      break;
-  }
-  return 0;
-}
-
 /// Lower Cholesky factor in place, row-major; false where the matrix is not positive definite.
 bool factorize(std::vector<double>& a, size_t d) {
   for (size_t j = 0; j < d; ++j) {
@@ -108,7 +95,7 @@ FoldedIn fold_in_rows(Context& ctx, const FittedModel& model, const HostCsr& his
 
 std::vector<float> item_gram(Context& ctx, const FittedModel& model) {
   const auto* recipe = recipe_of(model);
-  if (recipe == nullptr || unobserved_weight(recipe->params) == 0) return {};
+  if (recipe == nullptr || als_pair_weight(recipe->params) == 0) return {};
   const auto& table = std::get<Factors>(model.scorer).items;
   const Resident<float> items(ctx, table.data, "item factors");
   Matrix<float> g(ctx, table.cols, table.cols, "item gram");
@@ -134,7 +121,7 @@ std::vector<std::vector<Reason>> explain_row(const FittedModel& model, std::span
 
   // A = w G + sum a_e y y' + lambda I
   std::vector<double> a(d * d, 0.0);
-  const double weight = unobserved_weight(params);
+  const double weight = als_pair_weight(params);
   for (size_t e = 0; e < gram.size(); ++e) a[e] = weight * gram[e];  // a model with a Gram has no biases: d == width
   std::vector<double> b(history.size());
   for (size_t e = 0; e < history.size(); ++e) {
@@ -146,8 +133,7 @@ std::vector<std::vector<Reason>> explain_row(const FittedModel& model, std::span
     for (size_t i = 0; i < d; ++i)
       for (size_t j = 0; j <= i; ++j) a[i * d + j] += share * feature(history[e], i) * feature(history[e], j);
   }
-  const double shift = weight * static_cast<double>(factors.items.rows);
-  const double ridge = params.regularization * std::pow(static_cast<double>(history.size()) + shift, params.exponent);
+  const double ridge = als_lambda(params, static_cast<int64_t>(history.size()), factors.items.rows);
   for (size_t i = 0; i < d; ++i) a[i * d + i] += ridge;
   if (!factorize(a, d)) return {};
 

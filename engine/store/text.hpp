@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// UTF-8 as terminals and JSON need it.
+// UTF-8 as terminals and JSON need it, fields of CSV.
 #pragma once
 #include <cstddef>
 #include <string>
