@@ -72,12 +72,8 @@ Context::Context(const ContextOptions& options)
 }
 
 Context::~Context() {
-  if (impl_ && impl_->cuda != nullptr) {
-    impl_->memory.release_unused(*this);
-    cuda::close_device(impl_->cuda);
-  } else if (impl_) {
-    impl_->memory.release_unused(*this);
-  }
+  impl_->memory.release_unused(*this);
+  if (impl_->cuda != nullptr) cuda::close_device(impl_->cuda);
 }
 
 void Context::wait() {
@@ -101,6 +97,8 @@ void detail::report_failure(Context& ctx, const char* op, int64_t row, const cha
   if (!impl.failure || row < impl.failure->row) impl.failure = Context::Impl::Failure{op, row, message};
 }
 
+int64_t detail::available_host_bytes() { return meminfo_bytes("MemAvailable:"); }
+
 CudaReport cuda_report() { return cuda::report(); }
 
 CpuReport cpu_report() {
@@ -116,7 +114,7 @@ CpuReport cpu_report() {
   report.in_use = cpu::simd_in_use();
   report.threads = usable_threads();
   report.total_bytes = meminfo_bytes("MemTotal:");
-  report.available_bytes = meminfo_bytes("MemAvailable:");
+  report.available_bytes = detail::available_host_bytes();
   return report;
 }
 

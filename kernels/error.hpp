@@ -44,4 +44,7 @@ class DeviceError : public Error {
   using Error::Error;
 };
 
+/// "1.4 GiB", for messages.
+std::string format_bytes(int64_t bytes);
+
 }  // namespace kindred

@@ -16,7 +16,19 @@ namespace {
 
 constexpr int64_t kHugePage = 2 << 20;
 
-std::string in_units(int64_t bytes) {
+/// Large tables on huge pages: rows gathered at random then miss the TLB far less often.
+void* allocate_host(int64_t bytes) noexcept {
+  // The system promises memory that it does not have; what cannot be there is refused before it is touched.
+  if (bytes >= 64 * kHugePage && bytes > detail::available_host_bytes()) return nullptr;
+  if (bytes < 2 * kHugePage) return std::aligned_alloc(64, static_cast<size_t>(bytes));
+  void* data = std::aligned_alloc(kHugePage, static_cast<size_t>((bytes + kHugePage - 1) / kHugePage * kHugePage));
+  if (data != nullptr) madvise(data, static_cast<size_t>(bytes), MADV_HUGEPAGE);
+  return data;
+}
+
+}  // namespace
+
+std::string format_bytes(int64_t bytes) {
   constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
   double value = static_cast<double>(bytes);
   int unit = 0;
@@ -25,18 +37,6 @@ std::string in_units(int64_t bytes) {
   std::snprintf(text, sizeof text, unit == 0 ? "%.0f %s" : "%.1f %s", value, kUnits[unit]);
   return text;
 }
-
-/// Large tables on huge pages: rows gathered at random then miss the TLB far less often.
-void* allocate_host(int64_t bytes) noexcept {
-  // The system promises memory that it does not have; what cannot be there is refused before it is touched.
-  if (bytes >= 64 * kHugePage && bytes > cpu_report().available_bytes) return nullptr;
-  if (bytes < 2 * kHugePage) return std::aligned_alloc(64, static_cast<size_t>(bytes));
-  void* data = std::aligned_alloc(kHugePage, static_cast<size_t>((bytes + kHugePage - 1) / kHugePage * kHugePage));
-  if (data != nullptr) madvise(data, static_cast<size_t>(bytes), MADV_HUGEPAGE);
-  return data;
-}
-
-}  // namespace
 
 namespace detail {
 
@@ -88,13 +88,13 @@ void* MemoryPool::from_system(Context& ctx, int64_t bytes, const char* label) {
     data = ask();
   }
   if (data == nullptr) {
-    const int64_t free = ctx.on_cuda() ? cuda::free_bytes(*ctx.impl().cuda) : cpu_report().available_bytes;
+    const int64_t free = ctx.on_cuda() ? cuda::free_bytes(*ctx.impl().cuda) : detail::available_host_bytes();
     note_peak();
     std::string holders;
     for (size_t i = 0; i < report_.peaks.size() && i < 3; ++i)
-      holders += (i ? ", " : "; held: ") + report_.peaks[i].name + " " + in_units(report_.peaks[i].bytes);
-    throw OutOfMemory(ctx.device_name() + ": out of memory: " + label + " wants " + in_units(bytes) + ", " +
-                      in_units(free) + " free" + holders + "; lower model.factors or use less data");
+      holders += (i ? ", " : "; held: ") + report_.peaks[i].name + " " + format_bytes(report_.peaks[i].bytes);
+    throw OutOfMemory(ctx.device_name() + ": out of memory: " + label + " wants " + format_bytes(bytes) + ", " +
+                      format_bytes(free) + " free" + holders + "; lower model.factors or use less data");
   }
   ++report_.allocations;
   return data;

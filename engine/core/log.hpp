@@ -51,8 +51,7 @@ class Progress {
 /// Ends the progress line of a terminal so that a message starts on a line of its own.
 void clear_progress_line();
 
-/// "1.4 GiB", "20.0 M", "1 h 12 min", shortest float that reads back equal.
-std::string format_bytes(int64_t bytes);
+/// "20.0 M", "1 h 12 min", shortest float that reads back equal.
 std::string format_count(int64_t count);
 std::string format_seconds(double seconds);
 std::string format_float(float value);

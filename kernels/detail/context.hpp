@@ -29,6 +29,7 @@ class MemoryPool {
     const char* label = nullptr;
   };
   void* from_system(Context& ctx, int64_t bytes, const char* label);
+  void give_back_unused(Context& ctx) noexcept;  // with the lock held
   void note_peak();
 
   mutable std::mutex mutex_;
@@ -36,6 +37,9 @@ class MemoryPool {
   std::multimap<int64_t, void*> unused_;
   MemoryReport report_;
 };
+
+/// What the host's memory still has for new processes.
+int64_t available_host_bytes();
 
 /// Notes a numeric failure for the next wait(); of several the lowest row is kept. Any thread may call it.
 /// Text: "OP: row ROW: MESSAGE".
