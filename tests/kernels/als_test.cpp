@@ -4,7 +4,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <hwy/targets.h>
 
 #include <cstring>
 #include <limits>
@@ -453,21 +452,13 @@ TEST(AlsTargets, AgreeWithFloat64) {
   const auto fixed = cases::random_factors(rows.cols, factors, 27);
   const auto start = cases::random_factors(rows.rows(), factors, 28);
   const Vector basis = eigenbasis(ctx, fixed, factors);
-  int tested = 0;
-  const int64_t supported = hwy::SupportedTargets();
-  for (int64_t target = 1; target > 0 && target <= HWY_SCALAR; target <<= 1) {
-    if ((supported & target) == 0 && target != HWY_SCALAR) continue;
-    hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().Update(target);
+  const int tested = for_each_instruction_set([&] {
     for (const auto solver : kSolvers) {
       const AlsParams params = params_of(AlsObjective::kHuKoren, solver);
       expect_rows_near(rows, fixed, start, half_sweep(ctx, rows, fixed, start, factors, params), factors,
                        solver == AlsSolver::kCholesky ? nullptr : &basis, params);
     }
-    ++tested;
-  }
-  hwy::SetSupportedTargetsForTest(0);
-  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+  });
   EXPECT_GE(tested, 2);
 }
 

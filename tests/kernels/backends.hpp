@@ -3,6 +3,7 @@
 // emulated. Arrays go in and out through put and get.
 #pragma once
 #include <gtest/gtest.h>
+#include <hwy/targets.h>
 
 #include <string>
 #include <vector>
@@ -49,6 +50,24 @@ class OpTest : public testing::TestWithParam<std::string> {
     return out;
   }
 };
+
+/// Calls body() for every set of vector instructions that this processor has, and for plain loops; their number.
+template <class Body>
+int for_each_instruction_set(Body&& body) {
+  int tested = 0;
+  const int64_t supported = hwy::SupportedTargets();
+  for (int64_t target = 1; target > 0 && target <= HWY_SCALAR; target <<= 1) {
+    if ((supported & target) == 0 && target != HWY_SCALAR) continue;
+    SCOPED_TRACE(hwy::TargetName(target));
+    hwy::SetSupportedTargetsForTest(target);
+    hwy::GetChosenTarget().Update(target);
+    body();
+    ++tested;
+  }
+  hwy::SetSupportedTargetsForTest(0);
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+  return tested;
+}
 
 inline std::string backend_name(const testing::TestParamInfo<std::string>& info) { return info.param; }
 

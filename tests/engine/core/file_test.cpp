@@ -15,7 +15,7 @@
 #include <map>
 
 #include "engine/core/error.hpp"
-#include "tests/engine/store/temporary_folder.hpp"
+#include "tests/engine/support.hpp"
 
 namespace kindred {
 namespace {
@@ -44,7 +44,7 @@ class File : public ::testing::Test {
     return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
   }
 
-  testing::TemporaryFolder folder_;
+  test::TemporaryFolder folder_;
   const fs::path path_ = folder_ / "a file é";
 };
 

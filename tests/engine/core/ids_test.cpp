@@ -10,6 +10,7 @@
 #include <set>
 
 #include "engine/core/error.hpp"
+#include "tests/engine/support.hpp"
 
 namespace kindred {
 namespace {
@@ -24,16 +25,6 @@ Ids strings(const std::vector<std::string>& ascending) {
     offsets.push_back(static_cast<int64_t>(blob.size()));
   }
   return Ids::strings(blob, offsets);
-}
-
-template <class Call>
-std::string error_of(Call&& call) {
-  try {
-    call();
-  } catch (const InputError& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 TEST(Ids, IntegersOfTheWholeRange) {
@@ -107,20 +98,24 @@ TEST(Ids, AgreeWithASortedMap) {
 }
 
 TEST(Ids, RefuseWhatDoesNotAscend) {
-  EXPECT_EQ(error_of([] { Ids::integers({1, 2, 2}); }), "ids: 2 does not ascend at row 2");
-  EXPECT_EQ(error_of([] { Ids::integers({1, -1}); }), "ids: -1 does not ascend at row 1");
-  EXPECT_EQ(error_of([] { strings({"b", "a"}); }), "ids: 'a' does not ascend at row 1");
-  EXPECT_EQ(error_of([] { strings({"a", "a"}); }), "ids: 'a' does not ascend at row 1");
+  EXPECT_EQ(test::input_error([] { Ids::integers({1, 2, 2}); }), "ids: 2 does not ascend at row 2");
+  EXPECT_EQ(test::input_error([] { Ids::integers({1, -1}); }), "ids: -1 does not ascend at row 1");
+  EXPECT_EQ(test::input_error([] { strings({"b", "a"}); }), "ids: 'a' does not ascend at row 1");
+  EXPECT_EQ(test::input_error([] { strings({"a", "a"}); }), "ids: 'a' does not ascend at row 1");
 }
 
 TEST(Ids, RefuseOffsetsThatDoNotFit) {
-  EXPECT_EQ(error_of([] { Ids::strings("ab", {}); }), "ids: offsets do not cover the text");
-  EXPECT_EQ(error_of([] { Ids::strings("ab", {1, 2}); }), "ids: offsets do not cover the text");
-  EXPECT_EQ(error_of([] { Ids::strings("ab", {0, 1}); }), "ids: offsets do not cover the text");
-  EXPECT_EQ(error_of([] { Ids::strings("ab", {0, 3, 2}); }), "ids: offsets do not ascend at row 0");
-  EXPECT_EQ(error_of([] { Ids::strings("ab", {0, 2, 1, 2}); }), "ids: offsets do not ascend at row 1");
+  EXPECT_EQ(test::input_error([] { Ids::strings("ab", {}); }), "ids: offsets do not cover the text");
+  EXPECT_EQ(test::input_error([] { Ids::strings("ab", {1, 2}); }), "ids: offsets do not cover the text");
+  EXPECT_EQ(test::input_error([] { Ids::strings("ab", {0, 1}); }), "ids: offsets do not cover the text");
+  EXPECT_EQ(test::input_error([] { Ids::strings("ab", {0, 3, 2}); }), "ids: offsets do not ascend at row 0");
+  EXPECT_EQ(test::input_error([] { Ids::strings("ab", {0, 2, 1, 2}); }), "ids: offsets do not ascend at row 1");
   for (const int64_t wild : {int64_t{-1}, kLeast, kMost})
-    EXPECT_EQ(error_of([=] { Ids::strings("ab", {0, wild, 2}); }), "ids: offsets do not ascend at row 0") << wild;
+    EXPECT_EQ(test::input_error([=] {
+                Ids::strings("ab", {0, wild, 2});
+              }),
+              "ids: offsets do not ascend at row 0")
+        << wild;
 }
 
 TEST(CanonicalInteger, PrintsBackAsItself) {

@@ -9,7 +9,7 @@
 
 #include "engine/core/error.hpp"
 #include "engine/core/file.hpp"
-#include "tests/engine/store/temporary_folder.hpp"
+#include "tests/engine/support.hpp"
 
 namespace kindred {
 namespace {
@@ -62,7 +62,7 @@ TEST(Log, QuietKeepsWarnings) {
 }
 
 TEST(Log, TheFileGetsEveryLineAndIsContinued) {
-  const testing::TemporaryFolder folder;
+  const test::TemporaryFolder folder;
   const auto path = folder / "log.txt";
   stderr_of(
       [&] {
@@ -80,7 +80,7 @@ TEST(Log, TheFileGetsEveryLineAndIsContinued) {
 }
 
 TEST(Log, AFileThatCannotBeWrittenIsAnError) {
-  const testing::TemporaryFolder folder;
+  const test::TemporaryFolder folder;
   write_file(folder / "file", "");
   EXPECT_THROW(log_to_file(folder / "file" / "log.txt"), IoError);
 }

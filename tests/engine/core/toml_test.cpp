@@ -10,23 +10,13 @@
 
 #include "engine/core/error.hpp"
 #include "engine/core/file.hpp"
-#include "tests/engine/store/temporary_folder.hpp"
+#include "tests/engine/support.hpp"
 
 namespace kindred {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
-
-template <class Call>
-std::string error_of(Call&& call) {
-  try {
-    call();
-  } catch (const InputError& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 /// The value at a dotted key.
 const TomlValue& at(const TomlTable& root, std::string_view key) {
@@ -74,7 +64,7 @@ TEST(Toml, DottedKeysAreTables) {
 }
 
 TEST(Toml, ErrorsNameFileAndLine) {
-  const auto error = [](std::string_view text) { return error_of([&] { parse_toml(text, "c.toml"); }); };
+  const auto error = [](std::string_view text) { return test::input_error([&] { parse_toml(text, "c.toml"); }); };
   EXPECT_THAT(error("a = 1\nb = \n"), StartsWith("c.toml:2: not valid TOML: "));
   EXPECT_THAT(error("a = 1\na = 2\n"), StartsWith("c.toml:2: not valid TOML: "));
   EXPECT_THAT(error("a = \"\xff\"\n"), StartsWith("c.toml:1: not valid TOML: "));
@@ -84,10 +74,11 @@ TEST(Toml, ErrorsNameFileAndLine) {
 }
 
 TEST(Toml, ReadsAFileOrSaysWhyNot) {
-  const testing::TemporaryFolder folder;
+  const test::TemporaryFolder folder;
   write_file(folder / "c.toml", "a = 1\n[b\n");
-  EXPECT_THAT(error_of([&] { read_toml(folder / "c.toml"); }), StartsWith((folder / "c.toml").string() + ":2: "));
-  EXPECT_THAT(error_of([&] { read_toml(folder / "none.toml"); }), HasSubstr("cannot read: No such file"));
+  EXPECT_THAT(test::input_error([&] { read_toml(folder / "c.toml"); }),
+              StartsWith((folder / "c.toml").string() + ":2: "));
+  EXPECT_THAT(test::input_error([&] { read_toml(folder / "none.toml"); }), HasSubstr("cannot read: No such file"));
 }
 
 TEST(Set, TheRightSideIsTomlOrText) {
@@ -120,8 +111,8 @@ TEST(Set, StandsOnNoLine) {
 
 TEST(Set, WhatIsNoPair) {
   for (const std::string pair : {"model.factors", "=1", ""})
-    EXPECT_EQ(error_of([&] { set(pair); }), "--set: expected key=value, found '" + pair + "'");
-  EXPECT_EQ(error_of([&] { set("model.=1"); }), "--set: 'model.' is no key");
+    EXPECT_EQ(test::input_error([&] { set(pair); }), "--set: expected key=value, found '" + pair + "'");
+  EXPECT_EQ(test::input_error([&] { set("model.=1"); }), "--set: 'model.' is no key");
 }
 
 TEST(ToToml, IsShortAndOfTheSameType) {

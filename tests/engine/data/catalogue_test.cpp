@@ -6,8 +6,8 @@
 namespace kindred {
 namespace {
 
-using test::DataFolder;
 using test::input_error;
+using test::TemporaryFolder;
 
 std::vector<std::string> tags_of(const Catalogue& catalogue, int64_t item) {
   std::vector<std::string> names;
@@ -18,7 +18,7 @@ std::vector<std::string> tags_of(const Catalogue& catalogue, int64_t item) {
 using Names = std::vector<std::string>;
 
 TEST(Catalogue, TitlesAndTagsOfKnownItems) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   CatalogueFile file;
   file.file = folder.write("movies.csv",
                            "movieId,title,genres\r\n"
@@ -38,7 +38,7 @@ TEST(Catalogue, TitlesAndTagsOfKnownItems) {
 }
 
 TEST(Catalogue, OtherColumnsAndSeparators) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   CatalogueFile file;
   file.file =
       folder.write("artists.tsv", "artist\tname\tstyles\nb\t\"Weird Al\" Yankovic\tparody; pop\na\tABBA\tpop;\n");
@@ -51,7 +51,7 @@ TEST(Catalogue, OtherColumnsAndSeparators) {
 }
 
 TEST(Catalogue, WithoutTitlesOrTags) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const Catalogue catalogue = read_catalogue({.file = folder.write("i.csv", "id,year\n1,1999\n")}, Ids::integers({1}));
   EXPECT_TRUE(catalogue.titles.empty());
   EXPECT_EQ(catalogue.tags.rows(), 0);
@@ -59,7 +59,7 @@ TEST(Catalogue, WithoutTitlesOrTags) {
 }
 
 TEST(Catalogue, Errors) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const auto error = [&](const std::string& content) {
     const CatalogueFile file{.file = folder.write("i.csv", content)};
     return input_error(folder, [&] { read_catalogue(file, Ids::integers({1, 2})); });

@@ -12,44 +12,9 @@
 
 #include "engine/core/error.hpp"
 #include "engine/data/dataset.hpp"
+#include "tests/engine/support.hpp"
 
 namespace kindred::test {
-
-/// A folder that is gone at the end of the test.
-class DataFolder {
- public:
-  DataFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "kindred-data-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make a temporary folder");
-    path_ = name;
-  }
-  ~DataFolder() { std::filesystem::remove_all(path_); }
-  DataFolder(const DataFolder&) = delete;
-  DataFolder& operator=(const DataFolder&) = delete;
-
-  std::filesystem::path path() const { return path_; }
-  std::filesystem::path write(const std::string& name, const std::string& content) const {
-    std::ofstream(path_ / name, std::ios::binary) << content;
-    return path_ / name;
-  }
-
- private:
-  std::filesystem::path path_;
-};
-
-/// The text of the InputError that `call` throws, `folder` taken out.
-template <class Call>
-std::string input_error(const DataFolder& folder, Call&& call) {
-  try {
-    call();
-  } catch (const InputError& error) {
-    std::string text = error.what();
-    const std::string prefix = folder.path().string() + "/";
-    for (size_t at; (at = text.find(prefix)) != std::string::npos;) text.erase(at, prefix.size());
-    return text;
-  }
-  return "(no error)";
-}
 
 using Pairs = std::map<std::pair<std::string, std::string>, float>;
 

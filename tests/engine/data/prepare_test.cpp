@@ -13,11 +13,11 @@ namespace {
 
 using namespace std::string_literals;
 
-using test::DataFolder;
 using test::input_error;
 using test::Pairs;
 using test::pairs;
 using test::read_all;
+using test::TemporaryFolder;
 
 struct Row {
   std::string user, item;
@@ -47,7 +47,7 @@ std::string text_of(const std::vector<Row>& rows, const std::string& delimiter, 
 // Every delimiter and line end, with a byte order mark and without: the pairs, the last value, the newest time.
 TEST(Prepare, ReadsWhatStandsInTheFile) {
   std::mt19937 random(11);
-  const DataFolder folder;
+  const TemporaryFolder folder;
   for (const std::string delimiter : {",", "\t", ";", "|", "::"}) {
     for (const std::string line_end : {"\n", "\r\n"}) {
       const std::vector<Row> rows = random_rows(random, 3000, 50, 80);
@@ -81,7 +81,7 @@ TEST(Prepare, ReadsWhatStandsInTheFile) {
 }
 
 TEST(Prepare, WithoutValuesRowsAreCounted) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const PreparedData data =
       read_all({.interactions = folder.write("clicks.csv", "user,item\n1,5\n1,6\n2,5\n1,5\n1,5\n")});
   EXPECT_EQ(pairs(data.train), (Pairs{{{"1", "5"}, 3.f}, {{"1", "6"}, 1.f}, {{"2", "5"}, 1.f}}));
@@ -94,7 +94,7 @@ TEST(Prepare, WithoutValuesRowsAreCounted) {
 }
 
 TEST(Prepare, ColumnsByNameAndByNumber) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const Pairs expected{{{"1", "a"}, 4.f}, {{"2", "b"}, 5.f}};
   DataOptions options;
   options.interactions = folder.write("odd.csv", "weight;what;who;when\n4;a;1;2020-01-01\n5;b;2;2020-01-02\n");
@@ -110,7 +110,7 @@ TEST(Prepare, ColumnsByNameAndByNumber) {
 }
 
 TEST(Prepare, KindsOfEvents) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   DataOptions options;
   options.interactions = folder.write("e.csv", "user,item,kind\n1,9,view\n1,8,view\n1,9,buy\n2,8,like\n");
   const Interactions all = read_all(options).train;
@@ -129,14 +129,14 @@ TEST(Prepare, KindsOfEvents) {
 }
 
 TEST(Prepare, QuotedIdsWithDelimitersQuotesAndLineEnds) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const PreparedData data = read_all(
       {.interactions = folder.write("q.csv", "user,item,rating\n\"a,b\",\"say \"\"hi\"\"\",1\n\"two\nlines\",x,2\n")});
   EXPECT_EQ(pairs(data.train), (Pairs{{{"a,b", "say \"hi\""}, 1.f}, {{"two\nlines", "x"}, 2.f}}));
 }
 
 TEST(Prepare, IntegersOnlyWhereEveryIdIsOne) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const auto ids = [&](const std::string& text, const std::string& type, const std::string& catalogue = "") {
     DataOptions options;
     options.interactions = folder.write("r.csv", text);
@@ -156,7 +156,7 @@ TEST(Prepare, IntegersOnlyWhereEveryIdIsOne) {
 }
 
 TEST(Prepare, AdjacencyLists) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   DataOptions options;
   options.interactions = folder.write("train.txt", "0 3 1 2\n1\n2\t3  5 3\r\n\n4 1");
   options.format = "adjacency";
@@ -179,7 +179,7 @@ std::array<Pairs, 3> parts(const PreparedData& data) {
 
 TEST(Prepare, TheOrderOfRowsAndThreadsDoNotMatter) {
   std::mt19937 random(12);
-  const DataFolder folder;
+  const TemporaryFolder folder;
   std::vector<Row> rows = random_rows(random, 20000, 300, 400);
   std::sort(rows.begin(), rows.end(),
             [](const Row& a, const Row& b) { return std::tie(a.user, a.item) < std::tie(b.user, b.item); });
@@ -216,7 +216,7 @@ TEST(Prepare, TheOrderOfRowsAndThreadsDoNotMatter) {
 // Rows that span several pieces of the file: the order within a pair, and the lines in messages.
 TEST(Prepare, FilesOfSeveralPieces) {
   std::mt19937 random(13);
-  const DataFolder folder;
+  const TemporaryFolder folder;
   std::vector<Row> rows = random_rows(random, 500'000, 2000, 3000);
   std::string text = text_of(rows, ",", "\n", "user,item,rating,time\n");
   ASSERT_GT(text.size(), size_t{8} << 20);
@@ -249,14 +249,14 @@ TEST(Prepare, FilesOfSeveralPieces) {
 }
 
 TEST(Prepare, LinesAreCountedThroughQuotedLineEnds) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const auto path = folder.write("r.csv", "user,item,rating\n\"a\nb\nc\",x,1\n\nd,x,five\n");
   EXPECT_EQ(input_error(folder, [&] { read_all({.interactions = path}); }),
             "r.csv:6: rating: expected a number, found 'five'");
 }
 
 TEST(Prepare, EveryErrorNamesPlaceAndCause) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   std::filesystem::create_directory(folder.path() / "folder.csv");
   const auto error = [&](const std::string& content, const DataOptions& base = {}) {
     DataOptions options = base;
@@ -309,7 +309,7 @@ TEST(Prepare, EveryErrorNamesPlaceAndCause) {
   EXPECT_EQ(error(header + "1,2,3,4.5\n1,3,4,2020-01-01\n"),
             "r.csv:3: time: expected a Unix time as in the first row, found '2020-01-01'");
   EXPECT_EQ(error("1,2,x\n1,2,3\n", {.columns = {.user = "1", .item = "2", .value = "3", .time = "", .event = ""}}),
-            "(no error)");  // a header of numbers and a name
+            "no InputError");  // a header of numbers and a name
   EXPECT_EQ(error("1,2,3\n1,2,x\n", {.columns = {.user = "1", .item = "2", .value = "3", .time = "", .event = ""}}),
             "r.csv:2: column 3: expected a number, found 'x'");
   EXPECT_EQ(error(header + "x,2,3,4\n", {.id_type = "integer"}),
@@ -322,7 +322,7 @@ TEST(Prepare, EveryErrorNamesPlaceAndCause) {
 }
 
 TEST(Prepare, WrongSplits) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const auto path = folder.write("r.csv", "user,item\n1,2\n1,3\n");
   const auto error = [&](const SplitOptions& split) {
     return input_error(folder, [&] { prepare({.interactions = path}, split, 1, 1); });
@@ -337,7 +337,7 @@ TEST(Prepare, WrongSplits) {
 }
 
 TEST(Prepare, PartsFromFiles) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   DataOptions options;
   options.format = "adjacency";
   SplitOptions split;
@@ -371,7 +371,7 @@ TEST(Prepare, PartsFromFiles) {
 }
 
 TEST(Prepare, HeldOutFilesKeepTheirValues) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   SplitOptions split;
   split.protocol = "files";
   split.files.train = folder.write("train.csv", "user,item,rating\na,x,1\nb,y,2\n");
@@ -384,7 +384,7 @@ TEST(Prepare, HeldOutFilesKeepTheirValues) {
 
 TEST(Merge, TrainAndHeldOutAreTheWholeAgain) {
   std::mt19937 random(14);
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const auto path =
       folder.write("r.csv", text_of(random_rows(random, 4000, 60, 90), ",", "\n", "user,item,rating,time\n"));
   const Interactions all = read_all({.interactions = path}).train;
@@ -398,7 +398,7 @@ TEST(Merge, TrainAndHeldOutAreTheWholeAgain) {
 }
 
 TEST(Merge, AnEmptyPartChangesNothing) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const Interactions train = read_all({.interactions = folder.write("r.csv", "user,item,time\n1,2,5\n1,3,6\n")}).train;
   const Interactions merged = merge(train, HostCsr{});
   EXPECT_TRUE(test::operator==(merged.matrix, train.matrix));

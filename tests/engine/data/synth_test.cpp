@@ -15,9 +15,9 @@
 namespace kindred {
 namespace {
 
-using test::DataFolder;
 using test::input_error;
 using test::read_all;
+using test::TemporaryFolder;
 
 constexpr const char* kFiles[] = {"ratings.csv", "events.csv", "items.csv", "users.csv", "friends.csv", "truth.json"};
 
@@ -31,16 +31,16 @@ std::vector<std::vector<std::string>> records(const std::filesystem::path& path)
   return out;
 }
 
-nlohmann::json truth_of(const DataFolder& folder) {
+nlohmann::json truth_of(const TemporaryFolder& folder) {
   return nlohmann::json::parse(read_file(folder.path() / "truth.json"));
 }
 
-DataOptions data_of(const DataFolder& folder) {
+DataOptions data_of(const TemporaryFolder& folder) {
   return {.interactions = folder.path() / "ratings.csv", .items = {.file = folder.path() / "items.csv"}};
 }
 
 TEST(Synth, EqualOptionsGiveEqualBytes) {
-  const DataFolder one, three, other;
+  const TemporaryFolder one, three, other;
   SynthOptions options{.users = 3000, .items = 900, .interactions = 200'000, .seed = 7, .threads = 1};
   write_synthetic(one.path(), options);
   options.threads = 3;
@@ -65,7 +65,7 @@ TEST(Synth, CountsAreExact) {
                                 {.users = 10, .items = 400, .interactions = 400},
                                 {.users = 2000, .items = 3000, .interactions = 3000, .factors = 1}};
   for (const SynthOptions& options : cases) {
-    const DataFolder folder;
+    const TemporaryFolder folder;
     write_synthetic(folder.path(), options);
     const PreparedData data = read_all(data_of(folder));
     EXPECT_EQ(data.rows_read, options.interactions);
@@ -84,14 +84,14 @@ TEST(Synth, CountsAreExact) {
 }
 
 TEST(Synth, FewerInteractionsThanUsersOrItems) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   write_synthetic(folder.path(), {.users = 100, .items = 200, .interactions = 30});
   const PreparedData data = read_all(data_of(folder));
   EXPECT_EQ(data.train.size(), 30);
 }
 
 TEST(Synth, TruthTellsOfTheRowsWritten) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const SynthOptions options{.users = 2000, .items = 700, .interactions = 120'000, .seed = 3};
   write_synthetic(folder.path(), options);
   const SynthTruth truth(options);
@@ -129,7 +129,7 @@ TEST(Synth, TruthTellsOfTheRowsWritten) {
 
 // Times of a pair: seen, then acted on, then rated no earlier than seen.
 TEST(Synth, EventsFollowViews) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   write_synthetic(folder.path(), {.users = 200, .items = 100, .interactions = 5000});
   std::map<std::pair<std::string, std::string>, int64_t> seen;
   for (const auto& row : records(folder.path() / "events.csv")) {
@@ -143,7 +143,7 @@ TEST(Synth, EventsFollowViews) {
 }
 
 TEST(Synth, PopularityActivityAndTasteShapeTheData) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const SynthOptions options{.users = 4000, .items = 1000, .interactions = 200'000};
   write_synthetic(folder.path(), options);
   const Interactions all = read_all(data_of(folder)).train;
@@ -175,7 +175,7 @@ TEST(Synth, PopularityActivityAndTasteShapeTheData) {
 
 // Friends' expected ratings agree more than those of any two users.
 TEST(Synth, FriendsHaveSimilarTastes) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const SynthOptions options{.users = 1000, .items = 200, .interactions = 20'000};
   write_synthetic(folder.path(), options);
   const SynthTruth truth(options);
@@ -201,7 +201,7 @@ TEST(Synth, FriendsHaveSimilarTastes) {
 }
 
 TEST(Synth, Errors) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   const auto error = [&](const SynthOptions& options) {
     return input_error(folder, [&] { write_synthetic(folder.path() / "out", options); });
   };
@@ -218,7 +218,7 @@ TEST(Synth, Errors) {
 
 // A write that fails leaves no file behind.
 TEST(Synth, NothingHalfWritten) {
-  const DataFolder folder;
+  const TemporaryFolder folder;
   faults().before = [](std::string_view call, const std::filesystem::path& path) {
     return call == "write" && path.string().find("events") != std::string::npos ? ENOSPC : 0;
   };

@@ -30,10 +30,10 @@ class ConfigTest : public ::testing::Test {
     return load_config(run_.folder() / "c.toml", set);
   }
   std::string error(const std::string& sections, const std::vector<std::string>& set = {}) const {
-    return testing::input_error(run_.folder(), [&] { load(sections, set); });
+    return test::input_error(run_.folder(), [&] { load(sections, set); });
   }
 
-  testing::SmallRun run_;
+  test::SmallRun run_;
 };
 
 TEST_F(ConfigTest, Defaults) {
@@ -167,7 +167,7 @@ TEST_F(ConfigTest, RulesBetweenKeys) {
   EXPECT_THAT(error("[split]\nprotocol = \"files\"\nfiles = { train = \"t.csv\" }\n"),
               HasSubstr("c.toml:2: data.interactions: protocol \"files\" reads split.files"));
   run_.write("d.toml", "name = \"x\"\n");
-  EXPECT_THAT(testing::input_error(run_.folder(), [&] { load_config(run_.folder() / "d.toml"); }),
+  EXPECT_THAT(test::input_error(run_.folder(), [&] { load_config(run_.folder() / "d.toml"); }),
               HasSubstr("data.interactions is missing"));
 }
 
@@ -279,8 +279,8 @@ TEST(Schema, HelpListsEveryKeyOfASection) {
               key.name.starts_with("model."))
         << key.name;
   }
-  const testing::TemporaryFolder none;
-  EXPECT_EQ(testing::input_error(none, [] { config_help("modle"); }),
+  const test::TemporaryFolder none;
+  EXPECT_EQ(test::input_error(none, [] { config_help("modle"); }),
             "--help-config: there is no section 'modle'; there are data, split, model, train, evaluate, export");
 }
 

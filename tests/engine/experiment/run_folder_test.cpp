@@ -24,7 +24,7 @@ const std::string kConfig = "seed = 42\n";
 class RunFolderTest : public ::testing::Test {
  protected:
   std::string error(const std::string& resolved = kConfig, const RunRequest& request = {}) const {
-    return testing::input_error(temporary_, [&] { RunFolder(path_, resolved, request); });
+    return test::input_error(temporary_, [&] { RunFolder(path_, resolved, request); });
   }
   /// A run that ended in this state.
   void leave(const std::string& state) const {
@@ -33,7 +33,7 @@ class RunFolderTest : public ::testing::Test {
     folder.write_status({.state = state});
   }
 
-  testing::TemporaryFolder temporary_;
+  test::TemporaryFolder temporary_;
   const std::filesystem::path path_ = temporary_ / "runs/a";
 };
 
@@ -105,7 +105,7 @@ TEST_F(RunFolderTest, WhatCannotBeARunFolder) {
   EXPECT_THAT(error(), StartsWith("runs/a: holds a run that is not finished"));
   std::filesystem::remove_all(path_);
   write_file(path_, "");
-  EXPECT_EQ(testing::input_error(temporary_, [&] { inspect_run_folder(path_, kConfig, {}); }),
+  EXPECT_EQ(test::input_error(temporary_, [&] { inspect_run_folder(path_, kConfig, {}); }),
             "runs/a: is a file; the run folder needs another name (output, --out)");
 }
 

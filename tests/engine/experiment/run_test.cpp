@@ -41,7 +41,7 @@ class RunTest : public ::testing::Test {
   }
   FittedModel model(const std::string& out = "run") const { return load_model(run_.folder() / out); }
   std::string error(const Config& config, const RunRequest& request = {}) const {
-    return testing::input_error(run_.folder(), [&] { run_training(config, request); });
+    return test::input_error(run_.folder(), [&] { run_training(config, request); });
   }
   /// Calls `what` when a file of this name is written for the `time`-th time, before it appears.
   static void when_written(const std::string& name, int time, std::function<int()> what) {
@@ -60,7 +60,7 @@ class RunTest : public ::testing::Test {
     simulate_signal(0);
   }
 
-  testing::SmallRun run_;
+  test::SmallRun run_;
 };
 
 /// Without what differs from run to run.

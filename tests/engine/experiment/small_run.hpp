@@ -8,23 +8,9 @@
 #include "engine/core/error.hpp"
 #include "engine/core/file.hpp"
 #include "engine/experiment/run.hpp"
-#include "tests/engine/store/temporary_folder.hpp"
+#include "tests/engine/support.hpp"
 
-namespace kindred::testing {
-
-/// The text of the InputError that `call` throws, without `folder/`.
-template <class Call>
-std::string input_error(const TemporaryFolder& folder, Call&& call) {
-  try {
-    call();
-  } catch (const InputError& error) {
-    std::string text = error.what();
-    const std::string prefix = folder.path().string() + "/";
-    for (size_t at; (at = text.find(prefix)) != std::string::npos;) text.erase(at, prefix.size());
-    return text;
-  }
-  return "no InputError";
-}
+namespace kindred::test {
 
 /// Two groups of users, each with a taste for its half of the items: something to learn.
 inline std::string two_tastes(int users = 60, int items = 40, int each = 12) {
@@ -67,4 +53,4 @@ class SmallRun {
   TemporaryFolder folder_;
 };
 
-}  // namespace kindred::testing
+}  // namespace kindred::test

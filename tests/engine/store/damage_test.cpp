@@ -8,7 +8,7 @@
 #include "engine/core/file.hpp"
 #include "engine/store/model_file.hpp"
 #include "tests/engine/store/random_model.hpp"
-#include "tests/engine/store/temporary_folder.hpp"
+#include "tests/engine/support.hpp"
 
 /// HDF5 1.10.8 loses some hundred bytes for each piece of metadata that it refuses.
 extern "C" const char* __lsan_default_suppressions();
@@ -17,14 +17,14 @@ extern "C" const char* __lsan_default_suppressions() { return "leak:libhdf5"; }
 namespace kindred {
 namespace {
 
-using testing::Rng;
-using testing::TemporaryFolder;
+using test::Rng;
+using test::TemporaryFolder;
 
 class Damage : public ::testing::Test {
  protected:
   void SetUp() override {
     Rng rng(11);
-    model_ = testing::random_model(6, 200);
+    model_ = test::random_model(6, 200);
     save_model(model_, folder_ / "model.h5");
     bytes_ = read_file(folder_ / "model.h5");
   }
@@ -36,7 +36,7 @@ class Damage : public ::testing::Test {
     std::fclose(file);
     try {
       const FittedModel back = load_model(folder_ / "damaged.h5");
-      testing::expect_equal(model_, back);
+      test::expect_equal(model_, back);
       return false;
     } catch (const InputError& error) {
       const std::string message = error.what();
@@ -62,14 +62,13 @@ TEST_F(Damage, BytesFlipped) {
   int64_t kept = 0, tried = 0;
   const auto flip = [&](size_t at) {
     std::string damaged = bytes_;
-    damaged[at] = static_cast<char>(damaged[at] ^ testing::draw(rng, 1, 255));
+    damaged[at] = static_cast<char>(damaged[at] ^ test::draw(rng, 1, 255));
     kept += refused(damaged) ? 0 : 1;
     ++tried;
     ASSERT_FALSE(HasFailure()) << "byte " << at;
   };
   for (size_t at = 0; at < 600; ++at) flip(at);
-  for (int i = 0; i < 3000; ++i)
-    flip(static_cast<size_t>(testing::draw(rng, 0, static_cast<int64_t>(bytes_.size()) - 1)));
+  for (int i = 0; i < 3000; ++i) flip(static_cast<size_t>(test::draw(rng, 0, static_cast<int64_t>(bytes_.size()) - 1)));
   EXPECT_LT(kept, tried / 2) << "most bytes of a file matter";
 }
 
@@ -77,8 +76,8 @@ TEST_F(Damage, ManyBytesReplaced) {
   Rng rng(13);
   for (int i = 0; i < 500; ++i) {
     std::string damaged = bytes_;
-    const auto length = static_cast<size_t>(testing::draw(rng, 2, 2000));
-    const auto at = static_cast<size_t>(testing::draw(rng, 48, static_cast<int64_t>(bytes_.size() - length)));
+    const auto length = static_cast<size_t>(test::draw(rng, 2, 2000));
+    const auto at = static_cast<size_t>(test::draw(rng, 48, static_cast<int64_t>(bytes_.size() - length)));
     for (size_t b = 0; b < length; ++b) damaged[at + b] = static_cast<char>(rng());
     refused(damaged);
     ASSERT_FALSE(HasFailure()) << length << " bytes at " << at;
@@ -88,9 +87,9 @@ TEST_F(Damage, ManyBytesReplaced) {
 TEST_F(Damage, PiecesMoved) {
   Rng rng(14);
   for (int i = 0; i < 300; ++i) {
-    const auto length = static_cast<size_t>(testing::draw(rng, 8, 4096));
-    const auto from = static_cast<size_t>(testing::draw(rng, 0, static_cast<int64_t>(bytes_.size() - length)));
-    const auto to = static_cast<size_t>(testing::draw(rng, 48, static_cast<int64_t>(bytes_.size() - length)));
+    const auto length = static_cast<size_t>(test::draw(rng, 8, 4096));
+    const auto from = static_cast<size_t>(test::draw(rng, 0, static_cast<int64_t>(bytes_.size() - length)));
+    const auto to = static_cast<size_t>(test::draw(rng, 48, static_cast<int64_t>(bytes_.size() - length)));
     std::string damaged = bytes_;
     damaged.replace(to, length, bytes_.substr(from, length));
     refused(damaged);

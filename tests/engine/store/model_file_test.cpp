@@ -16,38 +16,38 @@
 #include "engine/core/file.hpp"
 #include "engine/store/hdf5.hpp"
 #include "tests/engine/store/random_model.hpp"
-#include "tests/engine/store/temporary_folder.hpp"
+#include "tests/engine/support.hpp"
 
 namespace kindred {
 namespace {
 
+using test::expect_equal;
+using test::random_model;
+using test::TemporaryFolder;
 using ::testing::AllOf;
 using ::testing::EndsWith;
-using testing::expect_equal;
 using ::testing::HasSubstr;
-using testing::random_model;
 using ::testing::StartsWith;
-using testing::TemporaryFolder;
 
 /// A model with every part.
 FittedModel full_model(uint64_t seed = 1) {
-  testing::Rng rng(seed);
+  test::Rng rng(seed);
   FittedModel model;
   model.name = "full";
   model.model = "als";
   model.created = "2026-11-24T09:00:00Z";
-  model.users = testing::random_ids(rng, 30, true);
-  model.items = testing::random_ids(rng, 20, false);
-  model.scorer = Factors{testing::random_table(rng, 30, 8), testing::random_table(rng, 20, 8),
-                         testing::random_floats(rng, 30), testing::random_floats(rng, 20)};
+  model.users = test::random_ids(rng, 30, true);
+  model.items = test::random_ids(rng, 20, false);
+  model.scorer = Factors{test::random_table(rng, 30, 8), test::random_table(rng, 20, 8), test::random_floats(rng, 30),
+                         test::random_floats(rng, 20)};
   model.fold_in = AlsFoldIn{};
   model.item_count.assign(20, 7);
-  model.item_mean = testing::random_floats(rng, 20);
-  model.history = testing::random_csr(rng, 30, 20, true);
-  model.held_out_validation = testing::random_csr(rng, 30, 20, true);
-  model.held_out_test = testing::random_csr(rng, 30, 20, false);
+  model.item_mean = test::random_floats(rng, 20);
+  model.history = test::random_csr(rng, 30, 20, true);
+  model.held_out_validation = test::random_csr(rng, 30, 20, true);
+  model.held_out_test = test::random_csr(rng, 30, 20, false);
   model.catalogue.titles.assign(20, "A title");
-  model.catalogue.tags = testing::random_csr(rng, 20, 3, false);
+  model.catalogue.tags = test::random_csr(rng, 20, 3, false);
   model.catalogue.tag_names = {"a", "b", "c"};
   model.config_toml = "name = 'full'";
   model.metrics_json = "{}";
@@ -81,12 +81,12 @@ TEST(ModelFile, RandomModelsComeBack) {
 
 TEST(ModelFile, TablesOfSeveralChunksComeBack) {
   const TemporaryFolder folder;
-  testing::Rng rng(5);
+  test::Rng rng(5);
   FittedModel model = full_model();
   const int64_t users = 9001;  // x 96 floats: 2,730 rows a chunk, the last chunk partly filled
-  model.users = testing::random_ids(rng, users, false);
-  model.scorer = Factors{testing::random_table(rng, users, 96), testing::random_table(rng, 20, 96), {}, {}};
-  model.history = testing::random_csr(rng, users, 20, true);
+  model.users = test::random_ids(rng, users, false);
+  model.scorer = Factors{test::random_table(rng, users, 96), test::random_table(rng, 20, 96), {}, {}};
+  model.history = test::random_csr(rng, users, 20, true);
   model.held_out_validation = model.held_out_test = {};
   save_model(model, folder / "model.h5");
   expect_equal(model, load_model(folder / "model.h5"));
@@ -208,10 +208,10 @@ TEST(ModelFile, WhatCannotBeReadIsNotWritten) {
 
 TEST(ModelFile, CheckpointsComeBackBitByBit) {
   const TemporaryFolder folder;
-  testing::Rng rng(3);
+  test::Rng rng(3);
   Checkpoint checkpoint{.epoch = 12, .text = R"({"seed":42})", .tables = {}};
-  checkpoint.tables.emplace_back("users", testing::random_table(rng, 70, 33));
-  checkpoint.tables.emplace_back("with / and é", testing::random_table(rng, 1, 1));
+  checkpoint.tables.emplace_back("users", test::random_table(rng, 70, 33));
+  checkpoint.tables.emplace_back("with / and é", test::random_table(rng, 1, 1));
   checkpoint.tables.emplace_back("empty", HostMatrix(0, 5));
   checkpoint.tables[0].second.data[3] = -std::numeric_limits<float>::infinity();
   save_checkpoint(checkpoint, folder / "checkpoint.h5");
@@ -290,10 +290,10 @@ TEST(ModelFile, AFileSystemThatIsFullLeavesTheOldFile) {
   const auto path = folder / "model.h5";
   const FittedModel old = full_model(1);
   save_model(old, path);
-  testing::Rng rng(1);
+  test::Rng rng(1);
   FittedModel large = full_model(2);
-  large.users = testing::random_ids(rng, 20'000, true);
-  large.scorer = Factors{testing::random_table(rng, 20'000, 64), testing::random_table(rng, 20, 64), {}, {}};
+  large.users = test::random_ids(rng, 20'000, true);
+  large.scorer = Factors{test::random_table(rng, 20'000, 64), test::random_table(rng, 20, 64), {}, {}};
   large.history = large.held_out_test = large.held_out_validation = {};
   rlimit before{};
   getrlimit(RLIMIT_FSIZE, &before);

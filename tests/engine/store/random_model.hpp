@@ -11,7 +11,7 @@
 
 #include "engine/core/fitted_model.hpp"
 
-namespace kindred::testing {
+namespace kindred::test {
 
 using Rng = std::mt19937_64;
 
@@ -192,4 +192,4 @@ inline void expect_equal(const FittedModel& a, const FittedModel& b) {
   EXPECT_EQ(a.created, b.created);
 }
 
-}  // namespace kindred::testing
+}  // namespace kindred::test

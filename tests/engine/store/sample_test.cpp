@@ -18,17 +18,17 @@ TEST(Sample, Write) {
   if (folder == nullptr) GTEST_SKIP() << "called by test_model_file.py";
   const std::filesystem::path to(folder);
   for (uint64_t seed = 0; seed < 20; ++seed)
-    save_model(testing::random_model(seed, 100), to / ("model" + std::to_string(seed) + ".h5"));
-  testing::Rng rng(1);
+    save_model(test::random_model(seed, 100), to / ("model" + std::to_string(seed) + ".h5"));
+  test::Rng rng(1);
   FittedModel model;
   model.model = "als";
-  model.users = testing::random_ids(rng, 20'000, false);
-  model.items = testing::random_ids(rng, 3'000, true);
-  model.scorer = Factors{testing::random_table(rng, 20'000, 48), testing::random_table(rng, 3'000, 48), {}, {}};
-  model.history = testing::random_csr(rng, 20'000, 30, true);
+  model.users = test::random_ids(rng, 20'000, false);
+  model.items = test::random_ids(rng, 3'000, true);
+  model.scorer = Factors{test::random_table(rng, 20'000, 48), test::random_table(rng, 3'000, 48), {}, {}};
+  model.history = test::random_csr(rng, 20'000, 30, true);
   model.history.cols = 3'000;
   save_model(model, to / "chunks.h5");
-  save_checkpoint({.epoch = 3, .text = "{}", .tables = {{"users", testing::random_table(rng, 50, 7)}}},
+  save_checkpoint({.epoch = 3, .text = "{}", .tables = {{"users", test::random_table(rng, 50, 7)}}},
                   to / "checkpoint.h5");
 
   SinkInfo info;

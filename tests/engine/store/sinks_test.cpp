@@ -16,14 +16,14 @@
 #include "engine/store/hdf5.hpp"
 #include "engine/store/text.hpp"
 #include "tests/engine/store/random_model.hpp"
-#include "tests/engine/store/temporary_folder.hpp"
+#include "tests/engine/support.hpp"
 
 namespace kindred {
 namespace {
 
+using test::TemporaryFolder;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
-using testing::TemporaryFolder;
 
 class Sinks : public ::testing::Test {
  protected:
@@ -187,7 +187,7 @@ TEST_F(Sinks, Hdf5) {
 
 TEST_F(Sinks, Hdf5OfManyChunksAndOfNone) {
   const int k = 100;
-  testing::Rng rng(1);
+  test::Rng rng(1);
   std::vector<int32_t> all;
   {
     const auto sink = open_sink(in_folder("many.h5"), "table", info_);
@@ -195,12 +195,12 @@ TEST_F(Sinks, Hdf5OfManyChunksAndOfNone) {
       const std::vector<std::string> queries(777, std::to_string(b));
       const std::vector<int32_t> query_rows(777, b);
       std::vector<int32_t> lists(777 * k);
-      for (int32_t& item : lists) item = static_cast<int32_t>(testing::draw(rng, -1, 2));
+      for (int32_t& item : lists) item = static_cast<int32_t>(test::draw(rng, -1, 2));
       sink->write({.queries = queries,
                    .query_rows = query_rows,
                    .k = k,
                    .items = lists,
-                   .scores = testing::random_floats(rng, 777 * k),
+                   .scores = test::random_floats(rng, 777 * k),
                    .because = {}});
       all.insert(all.end(), lists.begin(), lists.end());
     }
