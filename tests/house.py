@@ -14,9 +14,9 @@ def house_table() -> dict[str, set[str]]:
     """Folder -> folders it may include, from the rows '| `folder` | job | `a`, `b` |'."""
     rows = {}
     for line in (ROOT / "docs/architecture.md").read_text().splitlines():
-        match = re.match(r"\| `([a-z/]+)` \|[^|]*\|([^|]*)\|$", line)
+        match = re.match(r"\| `([a-z0-9/]+)` \|[^|]*\|([^|]*)\|$", line)
         if match:
-            rows[match[1]] = set(re.findall(r"`([a-z/]+)`", match[2]))
+            rows[match[1]] = set(re.findall(r"`([a-z0-9/]+)`", match[2]))
     return rows
 
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/core/log.hpp"
+#include "engine/hdf5/hdf5.hpp"
 #include "engine/store/versions.hpp"
 #include "kernels/context.hpp"
 #include "kernels/versions.hpp"
@@ -66,7 +67,7 @@ bool doctor() {
   std::vector<Missing> missing;
   report_cpu(missing);
   line("BLAS", fmt::format("oneDNN {}, OpenBLAS {}", onednn_version(), openblas_version()));
-  line("HDF5", hdf5_version());
+  line("HDF5", hdf5::version());
   line("SQLite", sqlite_version());
   report_cuda(missing);
   fmt::print("\n");

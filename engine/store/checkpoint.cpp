@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "engine/core/error.hpp"
-#include "engine/store/hdf5.hpp"
+#include "engine/hdf5/hdf5.hpp"
 #include "engine/store/model_file.hpp"
 #include "engine/store/model_layout.hpp"
 

@@ -3,7 +3,7 @@
 // /recommendations/rows (int32, n x k, -1 padded) and /recommendations/scores. docs/model-file.md describes it.
 #include <optional>
 
-#include "engine/store/hdf5.hpp"
+#include "engine/hdf5/hdf5.hpp"
 #include "engine/store/sinks_detail.hpp"
 
 namespace kindred {

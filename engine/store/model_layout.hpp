@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/store/hdf5.hpp"
+#include "engine/hdf5/hdf5.hpp"
 
 namespace kindred::model_layout {
 

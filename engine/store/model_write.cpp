@@ -8,8 +8,8 @@
 
 #include "engine/core/error.hpp"
 #include "engine/core/log.hpp"
+#include "engine/hdf5/hdf5.hpp"
 #include "engine/store/finite.hpp"
-#include "engine/store/hdf5.hpp"
 #include "engine/store/model_file.hpp"
 #include "engine/store/model_layout.hpp"
 

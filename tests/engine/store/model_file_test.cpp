@@ -14,7 +14,7 @@
 
 #include "engine/core/error.hpp"
 #include "engine/core/file.hpp"
-#include "engine/store/hdf5.hpp"
+#include "engine/hdf5/hdf5.hpp"
 #include "tests/engine/store/random_model.hpp"
 #include "tests/engine/support.hpp"
 

@@ -13,7 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/core/file.hpp"
-#include "engine/store/hdf5.hpp"
+#include "engine/hdf5/hdf5.hpp"
 #include "engine/store/text.hpp"
 #include "tests/engine/store/random_model.hpp"
 #include "tests/engine/support.hpp"

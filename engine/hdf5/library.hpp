@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What hdf5_*.cpp share: the library's lock, handles that close themselves, its last error, and the file driver through
-// which it reads and writes. The only header that includes hdf5.h.
+// What the sources of this folder share: the library's lock, handles that close themselves, its last error, and the
+// file driver through which it reads and writes. The only header that includes hdf5.h.
 #pragma once
 #include <hdf5.h>
 
@@ -9,7 +9,7 @@
 #include <string>
 #include <utility>
 
-#include "engine/store/hdf5.hpp"
+#include "engine/hdf5/hdf5.hpp"
 
 namespace kindred::hdf5 {
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Chunks come back; the Fletcher-32 sum is HDF5's, by its own definition; what is damaged is refused.
-#include "engine/store/chunk_codec.hpp"
+#include "engine/hdf5/chunk_codec.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The library's start, lock, error text and our file driver.
-#include "engine/store/hdf5_library.hpp"
+#include "engine/hdf5/library.hpp"
 
 #include <unistd.h>
 
@@ -139,6 +139,13 @@ std::unique_lock<std::recursive_mutex> lock_library() {
   std::unique_lock lock(mutex);
   driver_id();
   return lock;
+}
+
+std::string version() {
+  const auto lock = lock_library();
+  unsigned major = 0, minor = 0, release = 0;
+  H5get_libversion(&major, &minor, &release);
+  return std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(release);
 }
 
 std::string last_error() {

@@ -12,8 +12,8 @@
 
 #include "engine/core/error.hpp"
 #include "engine/core/log.hpp"
-#include "engine/store/chunk_codec.hpp"
-#include "engine/store/hdf5_library.hpp"
+#include "engine/hdf5/chunk_codec.hpp"
+#include "engine/hdf5/library.hpp"
 
 namespace kindred::hdf5 {
 namespace {

@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "engine/core/ids.hpp"
-#include "engine/store/checksum.hpp"
+#include "engine/hdf5/checksum.hpp"
 
 namespace kindred::hdf5 {
 
@@ -40,6 +40,9 @@ Form floats(std::vector<int64_t> extents);
 Form int32s(std::vector<int64_t> extents);
 Form int64s(std::vector<int64_t> extents);
 Form strings(int64_t longest, std::vector<int64_t> extents);
+
+/// The version of the library found when the program runs.
+std::string version();
 
 using Attribute = std::variant<std::string, int64_t, float, std::vector<int64_t>>;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // XXH3 through libxxhash, and the lines that the content hash is made of.
-#include "engine/store/checksum.hpp"
+#include "engine/hdf5/checksum.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Deflate through zlib; Fletcher-32 in blocks that compilers vectorise.
-#include "engine/store/chunk_codec.hpp"
+#include "engine/hdf5/chunk_codec.hpp"
 
 #include <zlib.h>
 
