@@ -74,13 +74,18 @@ __global__ void __launch_bounds__(kAlsCgThreads, als_cg_blocks(N))
     for (int e = group; e < std::min(row.count, kept); e += kGroups)
       V::for_fours(p.width, [&](int, int k) { copy_async<16>(rows + e * p.width + k, p.row(row.begin + e) + k); });
     commit_copies();
-    /// Calls visit(entry, there, y) for the entries of this group; all lanes of a warp call equally often.
+    /// Calls visit(entry, y) for the entries of this group. All lanes of a warp call equally often: past the row's end
+    /// y is 0, since another group's shared copy of the last entry may still be on its way.
     const auto for_entries = [&](auto&& visit) {
 #pragma unroll 1
       for (int first = 0; first < row.count; first += kGroups) {
-        const int e = std::min(first + group, row.count - 1);
-        visit(row.begin + e, first + group < row.count,
-              e < kept ? V::load(rows + e * p.width, p.width) : V::load(p.row(row.begin + e), p.width));
+        const int e = first + group;
+        Packed<N> y{};
+        if (e < std::min(row.count, kept))
+          y = V::load(rows + e * p.width, p.width);
+        else if (e < row.count)
+          y = V::load(p.row(row.begin + e), p.width);
+        visit(row.begin + std::min(e, row.count - 1), y);
       }
     };
     Packed<N> x{}, r{}, m{}, d;
@@ -90,9 +95,8 @@ __global__ void __launch_bounds__(kAlsCgThreads, als_cg_blocks(N))
       if (factor < p.factors) x[k] = solved[factor];
     }
     wait_copies<0>();
-    for_entries([&](int64_t e, bool there, const Packed<N>& y) {
-      const float value = p.value(e), a = there ? p.weight(value) : 0.f;
-      const float b = there ? p.target(value, p.offset_of(e)) : 0.f, t = b - a * V::dot(x, y);
+    for_entries([&](int64_t e, const Packed<N>& y) {
+      const float value = p.value(e), a = p.weight(value), t = p.target(value, p.offset_of(e)) - a * V::dot(x, y);
 #pragma unroll
       for (int k = 0; k < N; ++k) r[k] += t * y[k], m[k] += a * y[k] * y[k];
     });
@@ -108,8 +112,8 @@ __global__ void __launch_bounds__(kAlsCgThreads, als_cg_blocks(N))
 #pragma unroll 1
     for (int step = 0; step < steps && sound && along > 0; ++step) {
       Packed<N> q{};
-      for_entries([&](int64_t e, bool there, const Packed<N>& y) {
-        const float t = (there ? p.weight(p.value(e)) : 0.f) * V::dot(d, y);
+      for_entries([&](int64_t e, const Packed<N>& y) {
+        const float t = p.weight(p.value(e)) * V::dot(d, y);
 #pragma unroll
         for (int k = 0; k < N; ++k) q[k] += t * y[k];
       });
