@@ -71,20 +71,19 @@ void complete(Config& c, const std::string& file, const std::vector<std::pair<st
     if (!given("model.alpha")) c.als.alpha = c.als.params.objective == AlsObjective::kHuKoren ? 1 : 0;
     if (is_explicit && !given("model.regularization")) c.als.params.regularization = 0.05f;
   }
-  const bool predicts_values = c.model == "als" && c.als.feedback == "explicit";
   for (const auto& metric : c.evaluate.metrics)
-    if (metric.k == 0 && !predicts_values)
+    if (metric.k == 0 && !predicts_values(c))
       throw InputError(
           at("evaluate.metrics") + ": " + metric.name() +
           " needs a model that predicts values; use model.feedback = \"explicit\" or a ranking metric like ndcg@10");
   if (c.evaluate.metrics.empty()) {
     const std::vector<std::string> ranking{"recall@20", "ndcg@10"}, values_too{"rmse", "mae", "ndcg@10"};
-    for (const auto& name : predicts_values ? values_too : ranking) c.evaluate.metrics.push_back(parse_metric(name));
+    for (const auto& name : predicts_values(c) ? values_too : ranking) c.evaluate.metrics.push_back(parse_metric(name));
   }
 
   if (!c.early_stopping.metric.empty()) {
     const auto metric = parse_metric(c.early_stopping.metric);
-    if (metric.k == 0 && !predicts_values)
+    if (metric.k == 0 && !predicts_values(c))
       throw InputError(at("train.early_stopping.metric") + ": " + metric.name() +
                        " needs a model that predicts values");
     const bool watched =

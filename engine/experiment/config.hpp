@@ -41,6 +41,13 @@ struct Config {
   std::string resolved;
 };
 
+/// A model that one look at the data fits: no epochs, no early stopping.
+inline bool is_baseline(const Config& c) { return c.model == "popularity" || c.model == "bayesian-average"; }
+/// A model whose scores are on the scale of the values: rmse and mae make sense.
+inline bool predicts_values(const Config& c) {
+  return c.model == "bayesian-average" || (c.model == "als" && c.als.feedback == "explicit");
+}
+
 /// Reads a config and the command line's `--set` pairs. Every error is an InputError that names file, line and key, and
 /// the nearest key where one is unknown.
 Config load_config(const std::filesystem::path& path, const std::vector<std::string>& set = {});

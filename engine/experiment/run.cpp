@@ -98,8 +98,8 @@ PreparedData read_data(const Config& config) {
   return data;
 }
 
-/// What a model takes as its number of epochs; popularity has none.
-int epochs_of(const Config& config) { return config.model == "popularity" ? 0 : config.als.epochs; }
+/// What a model takes as its number of epochs; a baseline has none.
+int epochs_of(const Config& config) { return is_baseline(config) ? 0 : config.als.epochs; }
 
 /// JSON whatever bytes a name has.
 std::string dump(const Json& json, int indent) { return json.dump(indent, ' ', false, Json::error_handler_t::replace); }

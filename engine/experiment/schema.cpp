@@ -222,8 +222,11 @@ std::vector<SchemaKey> make_schema() {
   file("files.test", "Protocol files: the test part.", FIELD(split.files.test));
 
   t.section = "model";
-  t.word("type", {"als", "popularity"}, true,
-         "als: matrix factorisation by alternating least squares. popularity: the baseline.", FIELD(model));
+  t.word(
+      "type", {"als", "popularity", "bayesian-average"}, true,
+      "als: matrix factorisation by alternating least squares. Baselines: popularity; bayesian-average, an item's mean "
+      "rating, drawn towards the mean of all items the fewer ratings it has.",
+      FIELD(model));
   t.when = kAls;
   t.word("feedback", {"implicit", "explicit"}, true,
          "implicit: who did it, how surely (ranking). explicit: ratings, predicted as values.", FIELD(als.feedback));

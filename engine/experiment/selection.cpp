@@ -10,6 +10,7 @@
 #include "engine/core/file.hpp"
 #include "engine/core/interrupt.hpp"
 #include "engine/core/log.hpp"
+#include "engine/models/bayesian_average.hpp"
 #include "engine/models/popularity.hpp"
 #include "engine/store/model_file.hpp"
 
@@ -23,6 +24,11 @@ constexpr double kWorthKeeping = 60;
 /// Before the names of the best epoch's tables in a checkpoint.
 const std::string kBest = "best.";
 
+/// Models without epochs.
+FittedModel fit_baseline(const std::string& model, const Interactions& train) {
+  return model == "popularity" ? fit_popularity(train) : fit_bayesian_average(train);
+}
+
 }  // namespace
 
 Selection::Selection(const Config& config, Context& ctx, const PreparedData& data, RunFolder& folder)
@@ -31,7 +37,7 @@ Selection::Selection(const Config& config, Context& ctx, const PreparedData& dat
 }
 
 FittedModel Selection::fit() {
-  FittedModel model = config_.model == "popularity" ? fit_popularity(data_.train) : fit_epochs();
+  FittedModel model = is_baseline(config_) ? fit_baseline(config_.model, data_.train) : fit_epochs();
   if (!data_.validation.empty()) validation_ = validate(model, true);
   return model;
 }
@@ -61,7 +67,7 @@ FittedModel Selection::fit_epochs() {
 }
 
 FittedModel Selection::refit(const Interactions& more) const {
-  if (config_.model == "popularity") return fit_popularity(more);
+  if (is_baseline(config_)) return fit_baseline(config_.model, more);
   AlsOptions options = config_.als;
   options.epochs = chosen_;
   options.loss_every_epoch = false;

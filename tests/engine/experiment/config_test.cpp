@@ -62,6 +62,7 @@ TEST_F(ConfigTest, DefaultsThatDependOnTheModel) {
   EXPECT_THAT(names(load("")), ElementsAre("recall@20", "ndcg@10"));
   EXPECT_THAT(names(load("[model]\ntype = \"popularity\"\n")), ElementsAre("recall@20", "ndcg@10"));
   EXPECT_THAT(names(load("[model]\nfeedback = \"explicit\"\n")), ElementsAre("rmse", "mae", "ndcg@10"));
+  EXPECT_THAT(names(load("[model]\ntype = \"bayesian-average\"\n")), ElementsAre("rmse", "mae", "ndcg@10"));
   EXPECT_THAT(names(load("[train]\nearly_stopping = { metric = \"map@5\" }\n")),
               ElementsAre("recall@20", "ndcg@10", "map@5"));
   EXPECT_EQ(load("").als.alpha, 0);
@@ -176,6 +177,7 @@ TEST_F(ConfigTest, AResolvedConfigLoadsAsItself) {
   const std::vector<std::string> configs{
       "",
       "[model]\ntype = \"popularity\"\n",
+      "[model]\ntype = \"bayesian-average\"\n",
       "[model]\nfeedback = \"explicit\"\nbiases = false\n",
       "[model]\nobjective = \"hu-koren\"\nregularization = 0.1\nconfidence = \"log\"\n",
       "[train]\nearly_stopping = { metric = \"ndcg@5\", patience = 2, min_delta = 1e-4 }\nrefit = \"all\"\n",

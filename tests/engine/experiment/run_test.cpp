@@ -370,7 +370,7 @@ TEST_F(RunTest, DegenerateDataTrains) {
       {"equal values", "user,item,rating\n1,1,3\n1,2,3\n2,1,3\n2,3,3\n3,2,3\n3,3,3\n"}};
   for (const auto& [name, csv] : data) {
     for (const std::string kind : {"feedback = \"implicit\"\nfactors = 4\n", "feedback = \"explicit\"\nfactors = 4\n",
-                                   "type = \"popularity\"\n"}) {
+                                   "type = \"popularity\"\n", "type = \"bayesian-average\"\n"}) {
       run_.write("r.csv", csv);
       run_training(run_.config("[model]\n" + kind), {.force = true});
       EXPECT_EQ(status().at("state"), "finished") << name << ", " << kind;

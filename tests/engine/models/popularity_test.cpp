@@ -3,19 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/engine/models/three_users.hpp"
+
 namespace kindred {
 namespace {
 
-Interactions three_users(std::vector<float> values) {
-  Interactions out;
-  out.users = std::make_shared<Ids>(Ids::integers({1, 2, 3}));
-  out.items = std::make_shared<Ids>(Ids::integers({7, 8, 9, 10}));
-  out.matrix.cols = 4;
-  out.matrix.offsets = {0, 3, 3, 5};
-  out.matrix.indices = {0, 1, 2, 0, 1};
-  out.matrix.values = std::move(values);
-  return out;
-}
+using test::three_users;
 
 TEST(Popularity, ScoresAreCounts) {
   const FittedModel model = fit_popularity(three_users({5, 3, 1, 4, 1}));
