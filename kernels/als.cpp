@@ -6,10 +6,12 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <vector>
 
 #include "kernels/dense.hpp"
 #include "kernels/detail/als.hpp"
 #include "kernels/detail/check.hpp"
+#include "kernels/detail/context.hpp"
 #include "kernels/memory.hpp"
 
 namespace kindred {
@@ -60,6 +62,14 @@ void rotate(Context& ctx, MatrixView<float> x, MatrixView<const float> q, Transp
     gemm(ctx, 1, part, Transpose::kNo, q, transpose, 0, out);
     copy(ctx, out.flat(), part.flat());
   }
+}
+
+/// The first row that has entries; there is one.
+int64_t first_filled_row(Context& ctx, const CsrView& rows) {
+  std::vector<int64_t> offsets(static_cast<size_t>(rows.rows) + 1);
+  download(ctx, VectorView<const int64_t>{rows.offsets, rows.rows + 1, rows.device}, std::span(offsets));
+  ctx.wait();
+  return std::ranges::upper_bound(offsets, offsets[0]) - offsets.begin() - 1;
 }
 
 }  // namespace
@@ -130,7 +140,14 @@ void als_half_sweep(Context& ctx, CsrView rows, MatrixView<const float> fixed, M
     spectrum = Array<float>(ctx, factors, "als spectrum");
     vectors = Matrix<float>(ctx, width, factors, "als eigenvectors");  // rows beyond `factors` are the padding
     fill_zero(ctx, vectors.view().flat());
-    symmetric_eigen(ctx, gram_matrix.view(), spectrum.view(), vectors.view().part(0, factors));
+    try {
+      symmetric_eigen(ctx, gram_matrix.view(), spectrum.view(), vectors.view().part(0, factors));
+    } catch (const NumericError&) {  // no row can be solved
+      fill_zero(ctx, solved.flat());
+      detail::report_failure(ctx, kOp, first_filled_row(ctx, rows),
+                             "the Gram matrix of the fixed table is not finite; raise regularization");
+      return;
+    }
     features = Matrix<float>(ctx, fixed.rows, width, "als rotated table");
     gemm(ctx, 1, fixed, Transpose::kNo, vectors.view(), Transpose::kYes, 0, features.view());
     if (warm_start) rotate(ctx, solved, vectors.view().part(0, factors), Transpose::kYes);

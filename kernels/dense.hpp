@@ -29,6 +29,7 @@ void normalize_rows(Context& ctx, MatrixView<float> a);
 /// out (d values ascending), vectors (d x d, row k holds the k-th eigenvector): symmetric = vectorsᵀ diag(out) vectors.
 /// Computed in fp64 by LAPACK on the host on either device (d is at most some thousand): this call waits.
 /// The largest component of each vector is positive, so signs are repeatable. d^2 floats travel each way on CUDA.
+/// Throws NumericError, at once and with row -1, where the matrix holds NaN or infinity or LAPACK does not converge.
 void symmetric_eigen(Context& ctx, MatrixView<const float> symmetric, VectorView<float> out, MatrixView<float> vectors);
 
 }  // namespace kindred

@@ -132,7 +132,7 @@ struct Recommender::Impl {
   }
 
   /// Best items for rows of `queries`. Where a row is all zeros and there are no biases, the model knows nothing of the
-  /// person: items come by count.
+  /// person: items come by count, which is their score too unless the model predicts values (then the mean remains).
   void answer(const HostMatrix& queries, const HostCsr& excluded, int k, int32_t* ids, float* scores) {
     lists(queries, item_table.matrix(items->cols), item_bias.view(), excluded, k, ids, scores);
     if (!item_bias.view().empty()) return;
@@ -149,7 +149,8 @@ struct Recommender::Impl {
     lists(ones, item_counts.matrix(1), {}, theirs, k, popular.data(), popular_scores.data());
     for (size_t u = 0; u < unknown.size(); ++u) {
       std::copy_n(popular.begin() + static_cast<std::ptrdiff_t>(u) * k, k, ids + int64_t{unknown[u]} * k);
-      std::copy_n(popular_scores.begin() + static_cast<std::ptrdiff_t>(u) * k, k, scores + int64_t{unknown[u]} * k);
+      if (!model.predicts_values)
+        std::copy_n(popular_scores.begin() + static_cast<std::ptrdiff_t>(u) * k, k, scores + int64_t{unknown[u]} * k);
     }
   }
 

@@ -406,6 +406,21 @@ TEST_P(Als, FailuresNameTheRow) {
       EXPECT_THAT(error.what(), HasSubstr("not finite"));
     }
   }
+  // A table that is not finite leaves no row solvable, whatever the solver and the basis.
+  for (const auto objective : {AlsObjective::kIals, AlsObjective::kExplicit})
+    for (const auto solver : kSolvers)
+      for (const float bad : {std::numeric_limits<float>::quiet_NaN(), 1e30f}) {
+        HostCsr late = rows;
+        late.offsets.insert(late.offsets.begin(), 2, 0);  // two rows without entries before
+        const std::vector<float> broken(static_cast<size_t>(rows.cols * factors), bad);
+        const std::vector<float> six(static_cast<size_t>(late.rows() * factors), 0.5f);
+        try {
+          half_sweep(ctx, late, broken, six, factors, params_of(objective, solver));
+          ADD_FAILURE() << "a table of " << bad << ", solver " << static_cast<int>(solver);
+        } catch (const NumericError& error) {
+          EXPECT_EQ(error.row, 2) << bad << ", solver " << static_cast<int>(solver);
+        }
+      }
   // The failure is over once thrown.
   EXPECT_NO_THROW(ctx.wait());
 }

@@ -145,6 +145,13 @@ TEST(Recommender, PeopleOfWhomNothingIsKnownGetWhatIsPopular) {
   EXPECT_EQ(length, 30 - model.history.row(6).size());
   EXPECT_NEAR(lists.row_scores(0)[0], score_of(model, 5, lists.row(0)[0]), kRounding);
   EXPECT_NEAR(lists.row_scores(2)[0], score_of(model, 7, lists.row(2)[0]), kRounding);
+
+  // Where values are predicted the same items come with what is predicted for them, the mean.
+  model.predicts_values = true;
+  model.global_mean = 3.5f;
+  const TopK predicted = Recommender(ctx, model).for_users(std::vector<int32_t>{6}, 30, {{&model.history}});
+  EXPECT_TRUE(std::ranges::equal(predicted.row(0), lists.row(1)));
+  for (size_t r = 0; r < length; ++r) EXPECT_EQ(predicted.scores[r], 3.5f);
 }
 
 TEST(Recommender, ConstantModelsRankAllAlike) {
