@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// kindred-data: all around data sets. `synth` makes one, `doctor` tells what this machine offers.
+// kindred-data: all around data sets. `init` writes a config for one, `synth` makes one, `doctor` tells what this
+// machine offers.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 
 #include "apps/common.hpp"
 #include "apps/data/doctor.hpp"
+#include "apps/data/init.hpp"
 #include "engine/data/synth.hpp"
+#include "engine/store/model_file.hpp"
+#include "engine/store/vectors.hpp"
 
 namespace {
 
@@ -20,6 +24,14 @@ int run(int argc, char** argv) {
   bool strict = false;
   doctor->add_flag("--strict", strict, "Exit with 1 where something is missing");
   doctor->callback([&] { status = kindred::doctor() || !strict ? 0 : 1; });
+
+  CLI::App* init = app.add_subcommand("init", "Writes a commented config for files of your own");
+  kindred::InitOptions start;
+  init->add_option("FILE", start.files, "Interactions, and the tables beside them: items, users, friends")->required();
+  init->add_option("-o,--output", start.config, "The config to write; default: the first file's name; -: stdout");
+  init->add_flag("--force", start.force, "Replace a config that is there");
+  init->footer("Example:\n  kindred-data init ratings.csv movies.csv -o films.toml");
+  init->callback([&] { kindred::init(start); });
 
   CLI::App* synth = app.add_subcommand("synth", "Writes a synthetic data set whose best possible model is known");
   std::string folder;
@@ -35,6 +47,29 @@ int run(int argc, char** argv) {
     kindred::write_synthetic(folder, options);
     fmt::print("{}: {} interactions of {} users and {} items\n", folder, options.interactions, options.users,
                options.items);
+  });
+
+  CLI::App* vectors = app.add_subcommand("export", "Writes a model's vectors for other systems (FAISS, pgvector …)");
+  std::string model, target;
+  kindred::VectorOptions form;
+  bool of_items = false, of_users = false;
+  vectors->add_option("MODEL", model, "A model file, or a run folder")->required();
+  vectors->add_option("DIR", target, "Folder for vectors.npy, ids.txt, meta.json, or for vectors.csv")->required();
+  CLI::Option_group* side = vectors->add_option_group("side", "Whose vectors: one of");
+  side->add_flag("--items", of_items, "Those of items");
+  side->add_flag("--users", of_users, "Those of users");
+  side->require_option(1);
+  vectors->add_option("--format", form.format, "npy: NumPy, ids and a description; csv: rows id,\"[0.5,-1.25]\"")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"npy", "csv"}));
+  vectors->add_flag("--fold-bias", form.fold_bias,
+                    "Append the item's bias as a dimension (users: 1): inner products then rank as the model does");
+  vectors->footer("Example:\n  kindred-data export runs/movielens-als vectors --items --format npy --fold-bias");
+  vectors->callback([&] {
+    form.side = of_users ? kindred::Side::kUsers : kindred::Side::kItems;
+    const auto loaded = kindred::load_model(model, {.users = of_users, .history = false, .catalogue = false});
+    const int64_t count = kindred::export_vectors(loaded, target, form);
+    fmt::print("{}: {} vectors of {}\n", target, count, of_users ? "users" : "items");
   });
 
   try {

@@ -21,14 +21,6 @@ constexpr size_t kSampledRecords = 10;
 // Tab, bar and double colon come from programs that do not quote.
 bool quotes_usual(std::string_view delimiter) { return delimiter == "," || delimiter == ";"; }
 
-std::string loose(std::string_view name) {
-  std::string out;
-  for (const char c : name) {
-    if (c != '_' && c != ' ') out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  }
-  return out;
-}
-
 // A column number from 1 as an index, -1 for anything else.
 int column_number(std::string_view name) {
   int number = 0;
@@ -45,7 +37,7 @@ int find_name(const ColumnWish& wish, std::span<const std::string> header) {
   }
   for (const std::string_view usual : wish.usual) {
     for (size_t i = 0; i < header.size(); ++i) {
-      if (loose(header[i]) == usual) return static_cast<int>(i);
+      if (loose_name(header[i]) == usual) return static_cast<int>(i);
     }
   }
   return -1;
@@ -69,6 +61,14 @@ std::string joined(std::span<const std::string> names) {
 
 }  // namespace
 
+std::string loose_name(std::string_view name) {
+  std::string out;
+  for (const char c : name) {
+    if (c != '_' && c != ' ') out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  }
+  return out;
+}
+
 size_t content_start(std::string_view text, const std::string& name) {
   if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) {
     throw InputError(name + ": the file is UTF-16; convert it to UTF-8 (iconv -f utf-16 -t utf-8)");
@@ -85,8 +85,8 @@ Table::Table(const std::filesystem::path& path, std::span<const ColumnWish> wish
   size_t second = 0;
   const std::vector<std::string> first = record_at(start, &second);
   width_ = first.size();
-  header_ = has_header(wishes, first, second);
-  records_ = header_ ? second : start;
+  if (has_header(wishes, first, second)) names_ = first;
+  records_ = names_.empty() ? start : second;
   for (const ColumnWish& wish : wishes) {
     Column column = find_column(wish, first);
     if (column.index >= 0) findings_ += fmt::format("{}{}={}", findings_.empty() ? "" : " ", wish.what, column.label);
@@ -100,26 +100,26 @@ Table::Table(const std::filesystem::path& path, std::span<const ColumnWish> wish
 void Table::log_findings() const {
   log_info("reading", {{"file", name_},
                        {"delimiter", delimiter_name(dialect_.delimiter)},
-                       {"header", header_ ? "yes" : "no"},
+                       {"header", names_.empty() ? "no" : "yes"},
                        {"columns", findings_}});
 }
 
 Column Table::find_column(const ColumnWish& wish, const std::vector<std::string>& first) const {
-  int index = header_ ? find_name(wish, first) : -1;
+  int index = names_.empty() ? -1 : find_name(wish, first);
   if (index < 0 && !wish.name.empty()) index = column_number(wish.name);
   if (index >= static_cast<int>(first.size())) {
     throw InputError(fmt::format("{}: {} = {}: the file has {} columns", name_, wish.key, wish.name, first.size()));
   }
   if (index >= 0) {
     const auto place = static_cast<size_t>(index);
-    return {index, header_ ? first[place] : fmt::format("column {}", place + 1)};
+    return {index, names_.empty() ? fmt::format("column {}", place + 1) : first[place]};
   }
   if (!wish.required && wish.name.empty()) return {};
   const bool named = !wish.name.empty();
   const std::string asked = named ? fmt::format("'{}'", printable(wish.name)) : fmt::format("for the {}", wish.what);
   throw InputError(fmt::format("{}: no column {}; found {}{}; set {} to a name{}{}", name_, asked, joined(first),
                                first.size() == 1 ? " (columns are parted by , tab ; | or ::)" : "", wish.key,
-                               header_ ? "" : ", or to a number from 1 where the file has no header",
+                               names_.empty() ? ", or to a number from 1 where the file has no header" : "",
                                did_you_mean(named ? std::string_view(wish.name) : wish.usual.front(), first)));
 }
 

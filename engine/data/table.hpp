@@ -38,6 +38,8 @@ class Table {
   const Dialect& dialect() const { return dialect_; }
   const Column& column(size_t wish) const { return columns_[wish]; }
   size_t width() const { return width_; }
+  /// The header's names; empty where the file has none.
+  const std::vector<std::string>& header() const { return names_; }
   /// Says in the log what was found.
   void log_findings() const;
 
@@ -56,10 +58,13 @@ class Table {
   MappedFile file_;
   Dialect dialect_;
   size_t records_ = 0, width_ = 0;
-  bool header_ = false;
-  std::string findings_;  // "user=userId item=movieId"
+  std::vector<std::string> names_;  // empty: no header
+  std::string findings_;            // "user=userId item=movieId"
   std::vector<Column> columns_;
 };
+
+/// A name as columns are compared: lower case, without '_' and spaces.
+std::string loose_name(std::string_view name);
 
 /// Opens a file that must have content behind a byte order mark; returns where that content starts. Throws InputError
 /// for an empty file and for UTF-16.
