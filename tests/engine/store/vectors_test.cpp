@@ -68,7 +68,7 @@ bool has_line_break(const Ids& ids) {
 }
 
 TEST(Vectors, NpyHoldsTheTableBitByBit) {
-  for (uint64_t seed = 0; seed < 40; ++seed) {
+  for (uint64_t seed = 0; seed < 12; ++seed) {
     const test::TemporaryFolder folder;
     const FittedModel model = model_with_factors(seed);
     const auto& factors = std::get<Factors>(model.scorer);
@@ -90,7 +90,7 @@ TEST(Vectors, NpyHoldsTheTableBitByBit) {
 }
 
 TEST(Vectors, FoldedBiasGivesTheModelsOrderByInnerProducts) {
-  for (uint64_t seed = 0; seed < 40; ++seed) {
+  for (uint64_t seed = 0; seed < 12; ++seed) {
     const test::TemporaryFolder folder;
     FittedModel model = model_with_factors(seed);
     model.users = std::make_shared<const Ids>(Ids::integers([&] {
