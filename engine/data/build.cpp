@@ -22,7 +22,7 @@ void count_users(const RawRows& rows, std::vector<int64_t>& offsets) {
 }
 
 // Each thread takes a range of users and reads all rows for it, so that no two write to one place.
-void scatter(Context& ctx, const RawRows& rows, BuiltMatrix& built) {
+void scatter(Context& ctx, const RawRows& rows, Interactions& built) {
   HostCsr& m = built.matrix;
   std::vector<int64_t> next(m.offsets.begin(), m.offsets.end() - 1);
   const int64_t ranges = ctx.threads();
@@ -60,7 +60,7 @@ void permute(std::span<T> values, const std::vector<uint64_t>& order, std::vecto
 }
 
 // Ascending by item, equal items in the file's order. Returns how many entries have an item seen before, by user.
-std::vector<int64_t> sort_rows(Context& ctx, BuiltMatrix& built) {
+std::vector<int64_t> sort_rows(Context& ctx, Interactions& built) {
   HostCsr& m = built.matrix;
   std::vector<int64_t> repeats(static_cast<size_t>(m.rows()));
   cpu::parallel_for(ctx, m.rows(), kUsersAChunk, [&](int64_t first, int64_t last, int) {
@@ -88,30 +88,46 @@ std::vector<int64_t> sort_rows(Context& ctx, BuiltMatrix& built) {
   return repeats;
 }
 
-void merge_repeats(Context& ctx, const std::vector<int64_t>& repeats, BuiltMatrix& built) {
-  const bool count_rows = built.matrix.values.empty();
+// The value of several rows of a pair. Sums go by size, so that the order of the rows in the file does not show.
+float merged_value(std::vector<float>& values, float last, Duplicates duplicates) {
+  if (duplicates == Duplicates::kLast) return last;
+  if (duplicates == Duplicates::kMax) return *std::max_element(values.begin(), values.end());
+  std::sort(values.begin(), values.end());
+  const double sum = std::accumulate(values.begin(), values.end(), 0.);
+  return static_cast<float>(duplicates == Duplicates::kSum ? sum : sum / static_cast<double>(values.size()));
+}
+
+void merge_repeats(Context& ctx, const std::vector<int64_t>& repeats, Duplicates duplicates, Interactions& built) {
+  const HostCsr& from = built.matrix;
+  const bool values = !from.values.empty() || duplicates == Duplicates::kSum;
   HostCsr merged;
-  merged.cols = built.matrix.cols;
-  merged.offsets.resize(built.matrix.offsets.size());
+  merged.cols = from.cols;
+  merged.offsets.resize(from.offsets.size());
   for (size_t u = 0; u < repeats.size(); ++u) {
-    merged.offsets[u + 1] = merged.offsets[u] + built.matrix.offsets[u + 1] - built.matrix.offsets[u] - repeats[u];
+    merged.offsets[u + 1] = merged.offsets[u] + from.offsets[u + 1] - from.offsets[u] - repeats[u];
   }
   const auto total = static_cast<size_t>(merged.offsets.back());
   merged.indices.resize(total);
-  merged.values.resize(total);
+  if (values) merged.values.resize(total);
   std::vector<int64_t> times(built.times.empty() ? 0 : total);
   std::vector<uint8_t> kinds(built.kinds.empty() ? 0 : total);
   cpu::parallel_for(ctx, merged.rows(), kUsersAChunk, [&](int64_t first, int64_t last, int) {
+    std::vector<float> group;
     for (auto u = static_cast<size_t>(first); u < static_cast<size_t>(last); ++u) {
-      auto to = static_cast<size_t>(merged.offsets[u]) - 1;  // moves on with each new item
-      const auto begin = static_cast<size_t>(built.matrix.offsets[u]);
-      for (size_t from = begin; from < static_cast<size_t>(built.matrix.offsets[u + 1]); ++from) {
-        const bool again = from > begin && built.matrix.indices[from] == built.matrix.indices[from - 1];
-        if (!again) ++to;
-        merged.indices[to] = built.matrix.indices[from];
-        merged.values[to] = count_rows ? (again ? merged.values[to] + 1 : 1) : built.matrix.values[from];
-        if (!kinds.empty()) kinds[to] = built.kinds[from];
-        if (!times.empty()) times[to] = again ? std::max(times[to], built.times[from]) : built.times[from];
+      auto to = static_cast<size_t>(merged.offsets[u]);
+      const auto row_end = static_cast<size_t>(from.offsets[u + 1]);
+      for (auto begin = static_cast<size_t>(from.offsets[u]), end = begin; begin < row_end; begin = end, ++to) {
+        size_t newest = begin;
+        for (end = begin + 1; end < row_end && from.indices[end] == from.indices[begin]; ++end) {
+          if (times.empty() || built.times[end] >= built.times[newest]) newest = end;
+        }
+        merged.indices[to] = from.indices[newest];
+        if (!times.empty()) times[to] = built.times[newest];
+        if (!kinds.empty()) kinds[to] = built.kinds[newest];
+        if (!values) continue;
+        group.clear();
+        for (size_t e = begin; e < end; ++e) group.push_back(from.value(static_cast<int64_t>(e)));
+        merged.values[to] = merged_value(group, from.value(static_cast<int64_t>(newest)), duplicates);
       }
     }
   });
@@ -120,10 +136,18 @@ void merge_repeats(Context& ctx, const std::vector<int64_t>& repeats, BuiltMatri
   built.kinds = std::move(kinds);
 }
 
+void find_repeat(const std::vector<int64_t>& repeats, Built& built) {
+  const HostCsr& m = built.all.matrix;
+  built.user = std::find_if(repeats.begin(), repeats.end(), [](int64_t n) { return n > 0; }) - repeats.begin();
+  const auto row = m.row(built.user);
+  built.item = *std::adjacent_find(row.begin(), row.end());
+}
+
 }  // namespace
 
-BuiltMatrix build_matrix(Context& ctx, RawRows rows, const std::vector<std::vector<int32_t>>& user_rows,
-                         const std::vector<std::vector<int32_t>>& item_rows, int64_t num_users, int64_t num_items) {
+Built build_matrix(Context& ctx, RawRows rows, const std::vector<std::vector<int32_t>>& user_rows,
+                   const std::vector<std::vector<int32_t>>& item_rows, int64_t num_users, int64_t num_items,
+                   Duplicates duplicates) {
   cpu::parallel_for(ctx, static_cast<int64_t>(rows.blocks.size()), 1, [&](int64_t b, int64_t, int) {
     RowBlock& block = rows.blocks[static_cast<size_t>(b)];
     const auto& of_user = user_rows[static_cast<size_t>(block.thread)];
@@ -131,21 +155,28 @@ BuiltMatrix build_matrix(Context& ctx, RawRows rows, const std::vector<std::vect
     for (int32_t& user : block.users) user = of_user[static_cast<size_t>(user)];
     for (int32_t& item : block.items) item = of_item[static_cast<size_t>(item)];
   });
-  BuiltMatrix built;
-  built.matrix.cols = num_items;
-  built.matrix.offsets.assign(static_cast<size_t>(num_users) + 1, 0);
-  count_users(rows, built.matrix.offsets);
+  Built built;
+  Interactions& all = built.all;
+  all.matrix.cols = num_items;
+  all.matrix.offsets.assign(static_cast<size_t>(num_users) + 1, 0);
+  count_users(rows, all.matrix.offsets);
   const auto count = static_cast<size_t>(rows.count);
-  built.matrix.indices.resize(count);
-  if (rows.has_values) built.matrix.values.resize(count);
-  if (rows.has_times) built.times.resize(count);
-  if (rows.has_kinds) built.kinds.resize(count);
-  scatter(ctx, rows, built);
+  all.matrix.indices.resize(count);
+  if (rows.has_values) all.matrix.values.resize(count);
+  if (rows.has_times) all.times.resize(count);
+  if (rows.has_kinds) all.kinds.resize(count);
+  scatter(ctx, rows, all);
+  all.kind_names = std::move(rows.kind_names);
   rows = {};
 
-  const std::vector<int64_t> repeats = sort_rows(ctx, built);
+  const std::vector<int64_t> repeats = sort_rows(ctx, all);
   built.merged = std::accumulate(repeats.begin(), repeats.end(), int64_t{0});
-  if (built.merged > 0) merge_repeats(ctx, repeats, built);
+  if (built.merged == 0) return built;
+  if (duplicates == Duplicates::kError) {
+    find_repeat(repeats, built);
+  } else {
+    merge_repeats(ctx, repeats, duplicates, all);
+  }
   return built;
 }
 

@@ -3,6 +3,8 @@
 #pragma once
 #include <array>
 #include <filesystem>
+#include <limits>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,11 +28,21 @@ struct CatalogueFile {
   std::string tag_separator = "|";
 };
 
+/// What the rows of one user and item become: kAuto sums where values are counts or weights (utility, events, no value
+/// column), else takes the last: the newest by time, and of equally new ones the last in the file.
+enum class Duplicates : uint8_t { kAuto, kLast, kSum, kMax, kMean, kError };
+
 struct DataOptions {
   std::filesystem::path interactions{};
   std::string format = "csv";  ///< "csv" | "adjacency"
   InteractionColumns columns{};
-  std::string id_type = "auto";  ///< "auto" | "string" | "integer"
+  std::string id_type = "auto";            ///< "auto" | "string" | "integer"
+  std::string utility{};                   ///< an Expression that gives the values; "": columns.value does
+  std::map<std::string, double> events{};  ///< a weight for each kind of event; empty: kinds have none
+  Duplicates duplicates = Duplicates::kAuto;
+  float min_value = -std::numeric_limits<float>::infinity();  ///< smaller values are no interactions
+  bool binarize = false;                                      ///< every kept value becomes 1
+  int64_t min_user_interactions = 1, min_item_interactions = 1;
   CatalogueFile items{};
 };
 
@@ -63,8 +75,9 @@ struct PreparedData {
   int64_t rows_read = 0, duplicates = 0;  ///< interactions in the files; those merged into an earlier one
 };
 
-/// Reads, maps ids, splits. Independent of the order of rows in the file (the split draws by ids' rows and the seed),
-/// but for duplicates, where the last row counts. Logs each step's counts.
+/// Reads, weighs, merges, filters, splits: docs/data-steps.md has the steps in their order. Independent of the order of
+/// rows in the file (the split draws by ids' rows and the seed), but for duplicates of equal time, where the last row
+/// counts. Logs each step's counts.
 /// Throws InputError: "ratings.csv:17: rating: expected a number, found 'five'".
 PreparedData prepare(const DataOptions& data, const SplitOptions& split, uint64_t seed, int threads);
 
