@@ -11,12 +11,18 @@
 namespace kindred {
 namespace {
 
-/// "model.factors" -> value, in the order of keys. Tables become dotted prefixes; empty ones stay, to be checked too.
+/// Whether a key of this name takes a table: "data.events".
+bool is_table_key(const std::string& name) {
+  return std::ranges::any_of(schema(), [&](const auto& key) { return key.name == name; });
+}
+
+/// "model.factors" -> value, in the order of keys. Tables become dotted prefixes; those that are a key's value and
+/// empty ones stay, to be checked too.
 void flatten(const TomlTable& table, const std::string& prefix, std::vector<std::pair<std::string, TomlValue>>& out) {
   for (const auto& [key, value] : table) {
     const std::string name = prefix.empty() ? key : prefix + "." + key;
     const auto* inner = std::get_if<TomlTable>(&value.value);
-    if (inner != nullptr && !inner->empty())
+    if (inner != nullptr && !inner->empty() && !is_table_key(name))
       flatten(*inner, name, out);
     else
       out.emplace_back(name, value);
@@ -90,6 +96,10 @@ void complete(Config& c, const std::string& file, const std::vector<std::pair<st
         std::ranges::any_of(c.evaluate.metrics, [&](const auto& m) { return m.name() == metric.name(); });
     if (!watched) c.evaluate.metrics.push_back(metric);
   }
+  if (!c.data.utility.empty() && given("data.columns.value"))
+    throw InputError(at("data.utility") + ": gives the values, and so does data.columns.value; remove one of the two");
+  if (!c.data.utility.empty() && !c.data.events.empty())
+    throw InputError(at("data.events") + ": gives the values, and so does data.utility; remove one of the two");
   if (c.split.protocol == "files") {
     if (c.split.files.train.empty())
       throw InputError(file + ": split.files.train is missing; protocol \"files\" needs it");

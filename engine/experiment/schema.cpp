@@ -6,6 +6,7 @@
 
 #include "engine/core/error.hpp"
 #include "engine/core/log.hpp"
+#include "engine/data/expression.hpp"
 
 namespace kindred {
 namespace {
@@ -190,6 +191,52 @@ std::vector<SchemaKey> make_schema() {
          FIELD(data.columns.value));
   t.text("columns.time", "text", true, "Column of times: Unix s, ms or us, or ISO 8601.", FIELD(data.columns.time));
   t.text("columns.event", "text", true, "Column of event kinds.", FIELD(data.columns.event));
+  t.add(
+      "utility", "expression", "", true,
+      "Instead of columns.value: arithmetic over numeric columns, \"rating + 2*likes + if(hours > 1, log(hours), 0)\"; "
+      "+ - "
+      "* / ^ ( ), comparisons, if, min, max, abs, sqrt, log, log1p, exp; an empty cell is 0.",
+      [](Config& c, const TomlValue& v) {
+        c.data.utility = text_of(v);
+        Expression{c.data.utility};
+      },
+      [](const Config& c) { return c.data.utility.empty() ? "" : quote(c.data.utility); });
+  t.add(
+      "events", "table of numbers", "", true,
+      "A weight for each kind of event, { view = 1.0, buy = 10.0 }, times the value where there is one.",
+      [](Config& c, const TomlValue& v) {
+        const auto* table = std::get_if<TomlTable>(&v.value);
+        if (table == nullptr || table->empty()) expected("a table of weights like { view = 1.0, buy = 10.0 }", v);
+        c.data.events.clear();
+        for (const auto& [kind, weight] : *table) {
+          const double value = number_of(weight);
+          if (!std::isfinite(static_cast<float>(value))) expected("finite weights", v);
+          c.data.events[kind] = value;
+        }
+      },
+      [](const Config& c) {
+        TomlTable table;
+        for (const auto& [kind, weight] : c.data.events) table[kind] = TomlValue{weight, 0};
+        return table.empty() ? "" : to_toml(TomlValue{table, 0});
+      });
+  t.choice<Duplicates>(
+      "duplicates",
+      {{"auto", Duplicates::kAuto},
+       {"last", Duplicates::kLast},
+       {"sum", Duplicates::kSum},
+       {"max", Duplicates::kMax},
+       {"mean", Duplicates::kMean},
+       {"error", Duplicates::kError}},
+      true,
+      "Rows of one user and item become one. last: the newest by time, else by place in the file. auto: "
+      "sum with utility, events or no value, else last.",
+      FIELD(data.duplicates));
+  t.real("min_value", -kInfinity, kInfinity, true, "Smaller values are left out.", FIELD(data.min_value));
+  t.truth("binarize", true, "Every value that is kept becomes 1.", FIELD(data.binarize));
+  t.whole("min_user_interactions", 1, kMost, true,
+          "Users with fewer are left out, repeated with min_item_interactions until both hold (k-core).",
+          FIELD(data.min_user_interactions));
+  t.whole("min_item_interactions", 1, kMost, true, "Items with fewer are left out.", FIELD(data.min_item_interactions));
   t.word("id_type", {"auto", "string", "integer"}, true,
          "auto: integers where every id of that side is a 64-bit decimal that prints back as itself.",
          FIELD(data.id_type));

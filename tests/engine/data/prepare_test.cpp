@@ -44,7 +44,15 @@ std::string text_of(const std::vector<Row>& rows, const std::string& delimiter, 
   return text;
 }
 
-// Every delimiter and line end, with a byte order mark and without: the pairs, the last value, the newest time.
+/// The value of the newest row of each pair, the last in the file among equally new ones.
+Pairs newest(std::vector<Row> rows) {
+  std::ranges::stable_sort(rows, {}, &Row::time);
+  Pairs values;
+  for (const Row& row : rows) values[{row.user, row.item}] = static_cast<float>(row.halves) / 2;
+  return values;
+}
+
+// Every delimiter and line end, with a byte order mark and without: the pairs, the newest value.
 TEST(Prepare, ReadsWhatStandsInTheFile) {
   std::mt19937 random(11);
   const TemporaryFolder folder;
@@ -57,12 +65,11 @@ TEST(Prepare, ReadsWhatStandsInTheFile) {
       text.resize(text.size() - line_end.size());  // the last line has no end
       const PreparedData data = read_all({.interactions = folder.write("ratings.csv", text)});
 
-      Pairs values;
+      const Pairs values = newest(rows);
       std::map<std::pair<std::string, std::string>, int64_t> times;
       for (const Row& row : rows) {
-        values[{row.user, row.item}] = static_cast<float>(row.halves) / 2;
-        int64_t& newest = times[{row.user, row.item}];
-        newest = std::max(newest, row.time);
+        int64_t& time = times[{row.user, row.item}];
+        time = std::max(time, row.time);
       }
       ASSERT_EQ(pairs(data.train), values);
       ASSERT_EQ(data.rows_read, 3000);
@@ -220,8 +227,7 @@ TEST(Prepare, FilesOfSeveralPieces) {
   std::vector<Row> rows = random_rows(random, 500'000, 2000, 3000);
   std::string text = text_of(rows, ",", "\n", "user,item,rating,time\n");
   ASSERT_GT(text.size(), size_t{8} << 20);
-  Pairs expected;
-  for (const Row& row : rows) expected[{row.user, row.item}] = static_cast<float>(row.halves) / 2;
+  const Pairs expected = newest(rows);
   DataOptions options;
   options.interactions = folder.write("r.csv", text);
   const PreparedData one = read_all(options, 1), three = read_all(options, 3);
@@ -229,8 +235,10 @@ TEST(Prepare, FilesOfSeveralPieces) {
   EXPECT_TRUE(test::operator==(one.train.matrix, three.train.matrix));
   EXPECT_EQ(one.train.times, three.train.times);
 
-  // The same column read as kinds: each entry has that of the last row, whichever thread met the kind first.
+  // The same column read as kinds: each entry has that of the newest row, whichever thread met the kind first.
   folder.write("r.csv", text_of(rows, ",", "\n", "user,item,kind,time\n"));
+  for (int halves = 1; halves <= 10; ++halves)
+    options.events[std::to_string(halves / 2) + (halves % 2 ? ".5" : "")] = 1;
   const Interactions kinds = read_all(options, 3).train;
   ASSERT_EQ(kinds.matrix.indices, one.train.matrix.indices);
   for (size_t e = 0; e < kinds.kinds.size(); ++e) {

@@ -85,6 +85,7 @@ TEST(RealData, RetailRocket) {
     options.interactions = folder / (std::string(kind) + "_ecommerce.dat");
     options.columns.user = "visitorid";
     options.columns.item = "itemid";
+    options.events["1"] = 1;  // its column named event holds a 1 in every row
     const PreparedData data = read_all(options);
     rows += data.rows_read;
     EXPECT_TRUE(data.train.times.empty());

@@ -141,6 +141,14 @@ TEST_F(ConfigTest, WrongValuesSayWhatWasExpectedAndFound) {
             "c.toml:4: evaluate.metrics: expected a list like [\"recall@20\", \"ndcg@10\"], found []");
   EXPECT_THAT(error("[evaluate]\nmetrics = [\"ndgc@10\"]\n"), HasSubstr("did you mean 'ndcg"));
   EXPECT_THAT(error("[evaluate]\nmetrics = [\"mrr@5\", \"mrr@5\"]\n"), HasSubstr("expected each metric once"));
+  EXPECT_EQ(error("utility = \"rating + * 2\"\n"),
+            "c.toml:3: data.utility: at character 10: expected a number, a column or '(', found '*'");
+  EXPECT_EQ(error("events = { view = \"one\" }\n"), "c.toml:3: data.events: expected a number, found \"one\"");
+  EXPECT_EQ(error("events = 3\n"),
+            "c.toml:3: data.events: expected a table of weights like { view = 1.0, buy = 10.0 }, found 3");
+  EXPECT_EQ(error("events = { view = inf }\n"), "c.toml:3: data.events: expected finite weights, found { view = inf }");
+  EXPECT_EQ(load("", {"data.events.view=2", "data.events.buy=7.5"}).data.events,
+            (std::map<std::string, double>{{"view", 2}, {"buy", 7.5}}));
   EXPECT_EQ(load("[evaluate]\nrelevant_min = -inf\n").evaluate.relevant_min, -std::numeric_limits<float>::infinity());
   for (const std::string name : {"config.toml", "checkpoint.h5", "../model.h5", "model", ""})
     EXPECT_THAT(error("[export]\nmodel = \"" + name + "\"\n"), HasSubstr("expected a file name ending in .h5"));
@@ -162,6 +170,10 @@ TEST_F(ConfigTest, RulesBetweenKeys) {
             "a ranking metric like ndcg@10");
   EXPECT_THAT(error("[train]\nearly_stopping = { metric = \"mae\" }\n"),
               StartsWith("c.toml:4: train.early_stopping.metric: mae needs a model that predicts values"));
+  EXPECT_EQ(error("utility = \"2*likes\"\ncolumns = { value = \"rating\" }\n"),
+            "c.toml:3: data.utility: gives the values, and so does data.columns.value; remove one of the two");
+  EXPECT_EQ(error("utility = \"2*likes\"\nevents = { view = 1 }\n"),
+            "c.toml:4: data.events: gives the values, and so does data.utility; remove one of the two");
   EXPECT_THAT(error("[split]\ntest = 0.5\nvalidation = 0.5\n"), HasSubstr("leave nothing to train on"));
   EXPECT_THAT(error("[split]\nfiles = { train = \"t.csv\" }\n"), HasSubstr("needs split.protocol = \"files\""));
   EXPECT_THAT(error("[split]\nprotocol = \"files\"\n"), HasSubstr("split.files.train is missing"));
@@ -182,7 +194,9 @@ TEST_F(ConfigTest, AResolvedConfigLoadsAsItself) {
       "[model]\nobjective = \"hu-koren\"\nregularization = 0.1\nconfidence = \"log\"\n",
       "[train]\nearly_stopping = { metric = \"ndcg@5\", patience = 2, min_delta = 1e-4 }\nrefit = \"all\"\n",
       "items = { file = \"i.csv\", columns = { id = \"i\", title = \"the \\\"title\\\"\" } }\n",
-      "[split]\nprotocol = \"none\"\n"};
+      "[split]\nprotocol = \"none\"\n",
+      "min_value = 3.5\nduplicates = \"max\"\n[data.events]\nview = 1\n\"add to cart\" = 3.5\n",
+      "utility = \"rating + log1p(`watch time`)\"\nbinarize = true\nmin_user_interactions = 5\n"};
   for (const auto& text : configs) {
     const std::string resolved = load(text).resolved;
     run_.write("resolved.toml", resolved);
@@ -233,6 +247,7 @@ TEST(Schema, NamesAreUniqueAndSectionsTogether) {
 TomlValue another_value(const SchemaKey& key, const std::string& current) {
   if (key.type == "true or false") return {current != "true", 0};
   if (key.type == "list of text") return {TomlArray{{std::string("mrr@7"), 0}}, 0};
+  if (key.type == "table of numbers") return {TomlTable{{"buy", {10.0, 0}}, {"view", {1.5, 0}}}, 0};
   if (key.type == "whole number") return {int64_t{current == "32" ? 64 : 32}, 0};
   if (key.type == "number") return {0.25, 0};
   if (key.name == "train.early_stopping.metric") return {std::string("mrr@7"), 0};
