@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A model file as NumPy arrays, and its one formula for scores (docs/model-file.md). score.py, rank.py and fold_in.py
+import it; nothing here needs Kindred."""
+import pathlib
+
+import h5py
+import numpy as np
+
+LINKS = {"identity": lambda s: s, "sigmoid": lambda s: 1 / (1 + np.exp(-s)), "relu": lambda s: np.maximum(s, 0)}
+
+
+def unit(rows):
+    norms = np.linalg.norm(rows, axis=-1, keepdims=True)
+    return np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0)
+
+
+def text(value):
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+class Model:
+    """`path`: a model file, or a run folder."""
+
+    def __init__(self, path):
+        path = pathlib.Path(path)
+        with h5py.File(path / "model.h5" if path.is_dir() else path) as file:
+            self.about = {name: text(value) if isinstance(value, bytes) else value for name, value in file.attrs.items()}
+            if self.about["scorer"] not in ("factors", "constant"):
+                raise SystemExit(f"{path}: scores of '{self.about['scorer']}' are not a product of factors")
+            self.users = [text(name) for name in file["users/ids"][()]]
+            self.items = [text(name) for name in file["items/ids"][()]]
+            self.user_row = {name: row for row, name in enumerate(self.users)}
+            self.item_row = {name: row for row, name in enumerate(self.items)}
+            m, n, d = len(self.users), len(self.items), int(self.about["dimension"])
+
+            def table(name, otherwise):
+                return file[name][()].astype(np.float64) if name in file else otherwise
+
+            self.x = table("users/factors", np.zeros((m, d)))
+            self.y = table("items/factors", np.zeros((n, d)))
+            self.user_bias, self.item_bias = table("users/bias", np.zeros(m)), table("items/bias", np.zeros(n))
+            self.offset, self.scale = table("users/offset", np.zeros(m)), table("users/scale", np.ones(m))
+            self.count, self.mean = table("items/count", np.zeros(n)), table("items/mean", np.zeros(n))
+            self.seen = [self.csr(file, name) for name in ("history", "held_out/validation", "held_out/test")]
+            self.fold_in = dict(file["fold_in"].attrs) if "fold_in" in file else {}
+            self.has_item_bias = "items/bias" in file
+        if self.about["metric"] == "cosine":
+            self.x, self.y = unit(self.x), unit(self.y)
+
+    @staticmethod
+    def csr(file, name):
+        return tuple(file[name][part][()] for part in ("indptr", "indices", "data")) if name in file else None
+
+    def had(self, user):
+        """Rows of the items that a user has had, held-out ones too."""
+        parts = [indices[indptr[user] : indptr[user + 1]] for indptr, indices, _ in filter(None, self.seen)]
+        return np.unique(np.concatenate(parts)) if parts else np.empty(0, int)
+
+    def finish(self, raw, user=None):
+        """From a raw score to the scale of the training values; `user`: a row, None for people not in the model."""
+        raw = self.about["global_mean"] + raw
+        if user is not None:
+            raw = self.offset[user] + self.scale[user] * (raw + self.user_bias[user])
+        return LINKS[self.about["link"]](raw)
+
+    def scores(self, user):
+        """Of all items for one user of the model."""
+        if not self.has_item_bias and not self.x[user].any():
+            return self.popularity()  # the model knows nothing of this user
+        return self.finish(self.y @ self.x[user] + self.item_bias, user)
+
+    def popularity(self):
+        """An item's count; where scores are values, its mean drawn to the mean of all (Bayesian average)."""
+        if not self.about["predicts_values"]:
+            return self.count
+        rated = self.count > 0
+        weight, middle = self.count[rated].mean(), self.mean[rated].mean()
+        return (weight * middle + self.count * self.mean) / (weight + self.count)
+
+    def best(self, scores, without, k):
+        """Rows of the k best items, best first; of equal ones the lower row first."""
+        order = np.argsort(-scores, kind="stable")
+        return order[~np.isin(order, without)][:k]

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""docs/examples, run as their first lines say and held against the programs."""
+import csv
+import io
+import itertools
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import h5py
+import numpy as np
+import pytest
+
+MODELS = {
+    "implicit": {"model.type": "als", "model.factors": 8, "model.alpha": 0.5, "model.confidence": "log",
+                 "model.unobserved_weight": 0.2, "model.regularization": 0.02},
+    "hu-koren": {"model.type": "als", "model.factors": 8, "model.objective": "hu-koren", "model.alpha": 2.0,
+                 "model.regularization": 0.1},
+    "explicit": {"model.type": "als", "model.factors": 4, "model.feedback": "explicit"},
+    "popularity": {"model.type": "popularity"},
+    "bayesian-average": {"model.type": "bayesian-average"},
+}
+USERS = "1,17,59"
+# Both sides compute in their own order and precision: the programs in fp32, the examples in fp64.
+CLOSE = {"rtol": 1e-5, "atol": 1e-5}
+
+
+@pytest.fixture(scope="module")
+def folder(run, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("examples")
+    run("kindred-data", "synth", folder, "--users", 60, "--items", 45, "--interactions", 900)
+    (folder / "c.toml").write_text('[data]\ninteractions = "ratings.csv"\n[data.items]\nfile = "items.csv"\n')
+    return folder
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def model(request, run, folder):
+    """A trained model of each kind."""
+    changes = [f"--set={key}={value}" for key, value in MODELS[request.param].items()]
+    run("kindred-train", folder / "c.toml", "--out", folder / request.param, "--device", "cpu", "--quiet", *changes)
+    return folder / request.param
+
+
+@pytest.fixture
+def example(root):
+    def call(name, *arguments, python=sys.executable):
+        command = [str(python), str(root / "docs/examples" / name), *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, f"{name} {arguments}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    return call
+
+
+@pytest.fixture
+def peer(root):
+    """The Python that has a package of tests/bench/peers/requirements.txt."""
+
+    def find(package):
+        python = root / "build/peers/bin/python"
+        if not python.exists() or subprocess.run([python, "-c", f"import {package}"], capture_output=True).returncode:
+            pytest.skip(f"{package} is not installed; ./setup.sh --bench installs it")
+        return python
+
+    return find
+
+
+def table(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def scores(rows):
+    return np.array([float(row["score"]) for row in rows])
+
+
+def expect_same_lists(ours, theirs):
+    """The same items in the same order; neighbours whose scores differ by less than rounding may change places."""
+    assert [(row["user"], row["rank"]) for row in ours] == [(row["user"], row["rank"]) for row in theirs]
+    np.testing.assert_allclose(scores(ours), scores(theirs), **CLOSE)
+    for _, group in itertools.groupby(range(len(ours)), lambda r: ours[r]["user"]):
+        group = list(group)
+        values = scores(ours)[group]
+        for r, value in zip(group, values):
+            if np.sum(np.abs(values - value) < 2e-5 * (1 + abs(value))) == 1:
+                assert ours[r]["item"] == theirs[r]["item"]
+
+
+def test_rank(run, example, model):
+    ours = table(example("rank.py", model, USERS, 12))
+    theirs = table(run("kindred-topk", model, "--users", USERS, "-k", 12, "--format", "csv").stdout)
+    assert len(ours) == 36
+    expect_same_lists(ours, theirs)
+
+
+def test_score(run, example, folder, model):
+    rows = (folder / "ratings.csv").read_text().splitlines()
+    (folder / "pairs.csv").write_text("\n".join(rows[:40] + ["nobody,7,1,0", "7,nothing,1,0", "nobody,nothing,1,0"]) + "\n")
+    ours = table(example("score.py", model, folder / "pairs.csv"))
+    theirs = table(run("kindred-topk", model, "--score", folder / "pairs.csv").stdout)
+    assert [(row["user"], row["item"]) for row in ours] == [(row["user"], row["item"]) for row in theirs]
+    assert len(ours) == 42
+    np.testing.assert_allclose(scores(ours), scores(theirs), **CLOSE)
+
+
+@pytest.mark.parametrize("history", ["3:5,10:2.5,41:1", "44", "1:4,2:4,3:4,4:4,5:4,6:4,7:4,8:4", "nothing:3"])
+def test_fold_in(run, example, model, history):
+    ours = table(example("fold_in.py", model, history, 12))
+    theirs = table(run("kindred-topk", model, "--history", history, "-k", 12, "--format", "csv").stdout)
+    assert len(ours) == 12
+    expect_same_lists(ours, theirs)
+
+
+@pytest.mark.parametrize("kind", ["implicit", "explicit"])
+def test_faiss_gives_the_same_lists(run, example, peer, folder, kind):
+    python = peer("faiss")
+    changes = [f"--set={key}={value}" for key, value in MODELS[kind].items()]
+    run("kindred-train", folder / "c.toml", "--out", folder / "faiss", "--force", "--quiet", *changes)
+    for side in ("items", "users"):
+        run("kindred-data", "export", folder / "faiss", folder / side, f"--{side}", "--fold-bias")
+    ours = table(example("faiss_index.py", folder / "items", folder / "users", USERS, 10, python=python))
+    theirs = table(run("kindred-topk", folder / "faiss", "--users", USERS, "-k", 10, "--format", "csv", "--include-seen",
+                       "--include-held-out").stdout)
+    assert [(row["user"], row["item"]) for row in ours] == [(row["user"], row["item"]) for row in theirs]
+
+
+def test_export_is_what_numpy_reads(run, folder, model):
+    with h5py.File(model / "model.h5") as file:
+        if "items/factors" not in file:
+            done = run("kindred-data", "export", model, folder / "none", "--items", code=2)
+            assert "has no vectors to export" in done.stderr
+            return
+        for side in ("items", "users"):
+            run("kindred-data", "export", model, folder / "npy", f"--{side}")
+            assert np.array_equal(np.load(folder / "npy/vectors.npy"), file[f"{side}/factors"][()])
+            assert (folder / "npy/ids.txt").read_text().split() == [str(i) for i in file[f"{side}/ids"][()]]
+            about = json.loads((folder / "npy/meta.json").read_text())
+            assert (about["side"], about["rows"]) == (side, len(file[f"{side}/ids"]))
+            run("kindred-data", "export", model, folder / "csv", f"--{side}", "--format", "csv")
+            rows = table((folder / "csv/vectors.csv").read_text())
+            vectors = np.array([json.loads(row["vector"]) for row in rows], np.float32)
+            assert np.array_equal(vectors, file[f"{side}/factors"][()])
+
+
+def test_postgresql_copies_the_csv(run, folder):
+    """docs/examples/pgvector.md without the extension: COPY into text, products in SQL. In single-user mode: no server."""
+    found = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not found:
+        pytest.skip("PostgreSQL is not installed")
+    programs, user = found[-1].parent, "postgres" if os.geteuid() == 0 else None  # it refuses to run as root
+    run("kindred-train", folder / "c.toml", "--out", folder / "sql", "--quiet", "--set=model.feedback=explicit")
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o777)
+        for side in ("items", "users"):
+            run("kindred-data", "export", folder / "sql", f"{place}/{side}", f"--{side}", "--format", "csv", "--fold-bias")
+        subprocess.run([programs / "initdb", "-D", f"{place}/db", "-E", "UTF8", "--no-sync"], check=True, user=user,
+                       capture_output=True, cwd="/")
+        statements = []
+        for side in ("items", "users"):
+            statements.append(f"create table {side} (id text primary key, vector text)")
+            statements.append(f"copy {side} from '{place}/{side}/vectors.csv' with (format csv, header)")
+        statements.append(
+            "copy (select i.id from users u, items i, unnest(translate(u.vector, '[]', '{}')::float8[],"
+            " translate(i.vector, '[]', '{}')::float8[]) as d (x, y) where u.id = '17' group by i.id"
+            f" order by sum(x * y) desc limit 10) to '{place}/db/best.txt'")
+        done = subprocess.run([programs / "postgres", "--single", "-j", "-D", f"{place}/db", "postgres"], user=user, cwd="/",
+                              input=";\n\n".join(statements) + ";\n\n", capture_output=True, text=True)
+        best = pathlib.Path(f"{place}/db/best.txt")
+        assert best.exists(), done.stderr
+        rows = table(run("kindred-topk", folder / "sql", "--users", "17", "-k", 10, "--format", "csv", "--include-seen",
+                         "--include-held-out").stdout)
+        assert best.read_text().split() == [row["item"] for row in rows]
