@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 packages=(
-  build-essential cmake ninja-build ccache pkg-config clang-format git python3-venv
+  build-essential cmake ninja-build ccache pkg-config clang-format clang libclang-rt-dev git python3-venv
   libhdf5-dev libtomlplusplus-dev libcli11-dev libspdlog-dev libfmt-dev nlohmann-json3-dev libfast-float-dev
   libxxhash-dev librandom123-dev libhwy-dev libdnnl-dev libopenblas-serial-dev libboost-context-dev
   libgtest-dev libgmock-dev libbenchmark-dev zlib1g-dev libsqlite3-dev sqlite3
