@@ -17,8 +17,11 @@ def als(model, items, values):
     y, n = model.y, len(items)
     if n == 0:
         return np.zeros(y.shape[1]), 0.0
+    offset, scale = model.user_scale(items, values)
+    values = (values - offset) / scale - model.normal_items[items]
     if recipe["objective"] == "explicit":
-        weights, targets, unobserved = np.ones(n), values - recipe["mean"] - model.item_bias[items], 0.0
+        weights, targets, unobserved = np.ones(n), values - recipe["mean"], 0.0
+        targets = targets - model.item_bias[items] + model.normal_items[items]
     else:
         f = np.log1p(values) if recipe["confidence"] == "log" else values
         c = 1 + recipe["alpha"] * f
@@ -43,17 +46,19 @@ def main(path, history, k=10):
         if name in model.item_row:
             values[model.item_row[name]] = float(value or 1)
     items = np.array(sorted(values), dtype=int)
+    values = np.array([values[item] for item in items])
+    scale = model.user_scale(items, values)
     method = text(model.fold_in.get("method", "none"))
     if method == "als":
-        x, bias = als(model, items, np.array([values[item] for item in items]))
+        x, bias = als(model, items, values)
         if model.about["metric"] == "cosine":
             x = unit(x)
         if not model.has_item_bias and not x.any():
             scores = model.popularity()
         else:
-            scores = model.finish(model.y @ x + model.item_bias + bias)
-    elif model.about["scorer"] == "constant":  # nothing of the history counts
-        scores = model.finish(model.item_bias)
+            scores = model.finish(model.y @ x + model.item_bias + bias, scale=scale)
+    elif model.about["scorer"] == "constant":  # of the history only its scale counts
+        scores = model.finish(model.item_bias, scale=scale)
     else:
         raise SystemExit(f"{path}: no recipe for people who are not in it (/fold_in)")
     out = csv.writer(sys.stdout, lineterminator="\n")

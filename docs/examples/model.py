@@ -43,6 +43,8 @@ class Model:
             self.count, self.mean = table("items/count", np.zeros(n)), table("items/mean", np.zeros(n))
             self.seen = [self.csr(file, name) for name in ("history", "held_out/validation", "held_out/test")]
             self.fold_in = dict(file["fold_in"].attrs) if "fold_in" in file else {}
+            self.normalization = dict(file["fold_in/normalization"].attrs) if "fold_in/normalization" in file else {}
+            self.normal_items = table("fold_in/normalization/items", np.zeros(n))
             self.has_item_bias = "items/bias" in file
         if self.about["metric"] == "cosine":
             self.x, self.y = unit(self.x), unit(self.y)
@@ -56,12 +58,34 @@ class Model:
         parts = [indices[indptr[user] : indptr[user + 1]] for indptr, indices, _ in filter(None, self.seen)]
         return np.unique(np.concatenate(parts)) if parts else np.empty(0, int)
 
-    def finish(self, raw, user=None):
-        """From a raw score to the scale of the training values; `user`: a row, None for people not in the model."""
+    def user_scale(self, items=(), values=()):
+        """Offset and scale that normalizing gives somebody with this history; without one, anybody."""
+        n, values = self.normalization, np.asarray(values, float)
+        mean = values.mean() if len(values) else n.get("mean", 0.0)
+        match text(n.get("method", "none")):
+            case "divide-user-mean":
+                return 0.0, mean
+            case "subtract-user-mean":
+                return mean, 1.0
+            case "z-score":
+                return mean, (values.std() if len(values) else 0.0) or n["deviation"]
+            case "baseline" if len(values):
+                residuals = values - n["mean"] - self.normal_items[items]
+                return n["mean"] + residuals.sum() / (n["damping"] + len(values)), 1.0
+            case "baseline":
+                return n["mean"], 1.0
+        return 0.0, 1.0
+
+    def finish(self, raw, user=None, scale=None):
+        """From a raw score to the scale of the training values; `user`: a row, None for people not in the model, whose
+        `scale` is that of their history."""
         raw = self.about["global_mean"] + raw
         if user is not None:
-            raw = self.offset[user] + self.scale[user] * (raw + self.user_bias[user])
-        return LINKS[self.about["link"]](raw)
+            raw, scale = raw + self.user_bias[user], (self.offset[user], self.scale[user])
+        elif not self.about["predicts_values"]:
+            scale = 0.0, 1.0
+        offset, factor = scale or self.user_scale()
+        return LINKS[self.about["link"]](offset + factor * raw)
 
     def scores(self, user):
         """Of all items for one user of the model."""

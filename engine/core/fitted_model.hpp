@@ -9,6 +9,7 @@
 
 #include "engine/core/catalogue.hpp"
 #include "engine/core/interactions.hpp"
+#include "engine/core/normalization.hpp"
 #include "kernels/als.hpp"
 
 namespace kindred {
@@ -66,6 +67,7 @@ struct FittedModel {
   std::vector<float> user_offset, user_scale;  ///< score = link(offset_u + scale_u raw); empty: 0, 1
   bool predicts_values = false;                ///< scores are on the scale of the training values (rmse makes sense)
   FoldIn fold_in;
+  Normalization normalization;  ///< of the values that the scorer was fitted on, for new histories
 
   std::vector<int64_t> item_count;  ///< train interactions of each item
   std::vector<float> item_mean;     ///< mean train value of each item

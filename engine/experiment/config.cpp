@@ -61,6 +61,21 @@ void read_key(Config& config, const SchemaKey& key, TomlValue value, const std::
   key.read(config, value);
 }
 
+/// Why a model cannot be fitted on normalized values; "" where it can.
+std::string normalize_refusal(const Config& c) {
+  const Normalize method = c.data.normalize;
+  if (method == Normalize::kNone) return "";
+  if (c.data.binarize) return "data.binarize makes every value 1, which leaves nothing to normalize";
+  if (c.model == "popularity") return "popularity counts interactions and takes no values";
+  const bool divides = method == Normalize::kDivideUserMean;
+  if (c.model == "als" && c.als.feedback == "implicit" && !divides)
+    return "implicit feedback needs values of 0 and more, which \"divide-user-mean\" alone keeps; use that, or "
+           "model.feedback = \"explicit\"";
+  if (c.model == "bayesian-average" && (method == Normalize::kSubtractItemMean || method == Normalize::kBaseline))
+    return "takes off the means of items, which bayesian-average is made of; use \"subtract-user-mean\" or \"z-score\"";
+  return "";
+}
+
 /// Defaults that depend on other keys, and rules between keys.
 void complete(Config& c, const std::string& file, const std::vector<std::pair<std::string, TomlValue>>& values) {
   const auto given = [&](std::string_view key) {
@@ -100,8 +115,8 @@ void complete(Config& c, const std::string& file, const std::vector<std::pair<st
     throw InputError(at("data.utility") + ": gives the values, and so does data.columns.value; remove one of the two");
   if (!c.data.utility.empty() && !c.data.events.empty())
     throw InputError(at("data.events") + ": gives the values, and so does data.utility; remove one of the two");
-  if (c.split.protocol == "k-fold" && c.refit == "validation")
-    throw InputError(at("train.refit") + ": with split.protocol = \"k-fold\" expected \"none\" or \"all\"");
+  if (const std::string refusal = normalize_refusal(c); !refusal.empty())
+    throw InputError(at("data.normalize") + ": " + refusal);
   if (c.split.protocol == "files") {
     if (c.split.files.train.empty())
       throw InputError(file + ": split.files.train is missing; protocol \"files\" needs it");
@@ -110,8 +125,8 @@ void complete(Config& c, const std::string& file, const std::vector<std::pair<st
   } else {
     if (c.data.interactions.empty())
       throw InputError(file + ": data.interactions is missing; name the file of interactions");
-    const bool shares = c.split.protocol == "random" || c.split.protocol == "by-time" || c.split.protocol == "users";
-    if (shares && c.split.test + c.split.validation >= 1)
+    if (!c.split.files.train.empty()) throw InputError(at("split.files.train") + ": needs split.protocol = \"files\"");
+    if (c.split.protocol == "random" && c.split.test + c.split.validation >= 1)
       throw InputError(at("split.test") +
                        ": test and validation together leave nothing to train on; keep their sum below 1");
   }

@@ -12,6 +12,7 @@
 #include "engine/core/file.hpp"
 #include "engine/core/interrupt.hpp"
 #include "engine/core/log.hpp"
+#include "engine/data/normalize.hpp"
 #include "engine/experiment/selection.hpp"
 #include "engine/store/model_file.hpp"
 #include "engine/store/text.hpp"
@@ -94,6 +95,7 @@ PreparedData read_data(const Config& config) {
   if (std::ranges::any_of(config.evaluate.metrics, [&](const auto& m) { return m.k > data.train.num_items(); }))
     log_info("a metric's list is longer than the catalogue: it holds all items", {{"items", data.train.num_items()}});
   if (config.model == "als" && config.als.feedback == "implicit") warn_of_stars(data.train);
+  check_normalizable(data.train, config.data.normalize);
   note_small_data(data.train);
   return data;
 }

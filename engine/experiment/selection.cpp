@@ -10,6 +10,7 @@
 #include "engine/core/file.hpp"
 #include "engine/core/interrupt.hpp"
 #include "engine/core/log.hpp"
+#include "engine/data/normalize.hpp"
 #include "engine/models/bayesian_average.hpp"
 #include "engine/models/popularity.hpp"
 #include "engine/store/model_file.hpp"
@@ -31,18 +32,20 @@ FittedModel fit_baseline(const std::string& model, const Interactions& train) {
 
 }  // namespace
 
-Selection::Selection(const Config& config, Context& ctx, const PreparedData& data, RunFolder& folder)
+Selection::Selection(const Config& config, Context& ctx, PreparedData& data, RunFolder& folder)
     : config_(config), ctx_(ctx), data_(data), folder_(folder) {
   if (!config.early_stopping.metric.empty()) stopping_metric_ = parse_metric(config.early_stopping.metric);
 }
 
 FittedModel Selection::fit() {
-  FittedModel model = is_baseline(config_) ? fit_baseline(config_.model, data_.train) : fit_epochs();
+  const NormalizedTrain normalized(ctx_, data_.train, config_.data.normalize);
+  FittedModel model = is_baseline(config_) ? fit_baseline(config_.model, data_.train) : fit_epochs(normalized);
+  normalized.undo(model);
   if (!data_.validation.empty()) validation_ = validate(model, true);
   return model;
 }
 
-FittedModel Selection::fit_epochs() {
+FittedModel Selection::fit_epochs(const NormalizedTrain& normalized) {
   AlsOptions options = config_.als;
   FitState state;
   if (folder_.start() == RunStart::kResume) {
@@ -56,7 +59,12 @@ FittedModel Selection::fit_epochs() {
   hooks.resume = state.epoch > 0 ? &state : nullptr;
   hooks.after_epoch = [&](const EpochReport& report, const auto& model, const auto& now) {
     chosen_ = report.epoch;
-    return after_epoch(report, model, now, progress);
+    const auto undone = [&] {
+      FittedModel snapshot = model();
+      normalized.undo(snapshot);
+      return snapshot;
+    };
+    return after_epoch(report, undone, now, progress);
   };
   chosen_ = state.epoch;
   FittedModel last = fit_als(ctx_, data_.train, options, hooks);
@@ -66,8 +74,14 @@ FittedModel Selection::fit_epochs() {
   return fit_als(ctx_, data_.train, options, {.after_epoch = {}, .resume = &seen_.best});
 }
 
-FittedModel Selection::refit(const Interactions& more) const {
-  if (is_baseline(config_)) return fit_baseline(config_.model, more);
+FittedModel Selection::refit(Interactions& more) const {
+  const NormalizedTrain normalized(ctx_, more, config_.data.normalize);
+  FittedModel model = is_baseline(config_) ? fit_baseline(config_.model, more) : refit_epochs(more);
+  normalized.undo(model);
+  return model;
+}
+
+FittedModel Selection::refit_epochs(const Interactions& more) const {
   AlsOptions options = config_.als;
   options.epochs = chosen_;
   options.loss_every_epoch = false;

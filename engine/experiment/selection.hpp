@@ -11,6 +11,7 @@
 #include "engine/models/fit.hpp"
 
 namespace kindred {
+class NormalizedTrain;
 class Progress;
 
 class Stopwatch {
@@ -29,13 +30,14 @@ class Stopwatch {
 
 class Selection {
  public:
-  Selection(const Config& config, Context& ctx, const PreparedData& data, RunFolder& folder);
+  /// Train's values are normalized during a fit, and the old ones again behind it.
+  Selection(const Config& config, Context& ctx, PreparedData& data, RunFolder& folder);
 
   /// Fits, from the folder's checkpoint where it resumes; the model of the chosen epoch. Interrupted after a signal,
   /// with a checkpoint of the epoch that was under way.
   FittedModel fit();
   /// One more fit with the chosen number of epochs, on more data.
-  FittedModel refit(const Interactions& more) const;
+  FittedModel refit(Interactions& more) const;
 
   int epochs() const { return chosen_; }                             ///< of the chosen model
   const std::vector<std::string>& log() const { return seen_.log; }  ///< the lines of epochs.jsonl
@@ -51,7 +53,8 @@ class Selection {
     bool stopped = false;
   };
 
-  FittedModel fit_epochs();
+  FittedModel fit_epochs(const NormalizedTrain& normalized);
+  FittedModel refit_epochs(const Interactions& more) const;
   Evaluation validate(const FittedModel& model, bool intervals) const;
   /// False ends the fit.
   bool after_epoch(const EpochReport& report, const std::function<FittedModel()>& model,
@@ -63,7 +66,7 @@ class Selection {
 
   const Config& config_;
   Context& ctx_;
-  const PreparedData& data_;
+  PreparedData& data_;
   RunFolder& folder_;
   std::optional<MetricSpec> stopping_metric_;
   Seen seen_;

@@ -16,6 +16,20 @@ namespace {
 
 const AlsFoldIn* recipe_of(const FittedModel& model) { return std::get_if<AlsFoldIn>(&model.fold_in); }
 
+/// An item's bias as the scorer was fitted; the model's holds what normalizing took off too.
+float fitted_bias(const FittedModel& model, const Factors& factors, int32_t item) {
+  return factors.item_bias.empty() ? 0 : factors.item_bias[static_cast<size_t>(item)] - model.normalization.item(item);
+}
+
+/// A history's part in normalizing: user_scale, checked.
+UserScale scale_of_history(const FittedModel& model, std::span<const int32_t> items, std::span<const float> values) {
+  const UserScale scale = user_scale(model.normalization, items, values);
+  if (!(scale.scale > 0))
+    throw InputError("history: the mean of its values is " + format_float(scale.scale) +
+                     "; the model divides by it (data.normalize) and needs one above 0");
+  return scale;
+}
+
 /// The item table as the row problem sees it: with the biases as last column where there are any.
 HostMatrix fixed_table(const FittedModel& model, const AlsFoldIn& recipe) {
   const auto& factors = std::get<Factors>(model.scorer);
@@ -24,7 +38,7 @@ HostMatrix fixed_table(const FittedModel& model, const AlsFoldIn& recipe) {
   HostMatrix out(factors.items.rows, d + 1);
   for (int64_t i = 0; i < out.rows; ++i) {
     std::ranges::copy(factors.items.row(i), out.row(i).begin());
-    out.row(i).back() = factors.item_bias.empty() ? 0 : factors.item_bias[static_cast<size_t>(i)];
+    out.row(i).back() = fitted_bias(model, factors, static_cast<int32_t>(i));
   }
   return out;
 }
@@ -66,13 +80,29 @@ void solve(const std::vector<double>& l, size_t d, std::vector<double>& x) {
 
 }  // namespace
 
+std::vector<UserScale> scales_of(const FittedModel& model, const HostCsr& histories) {
+  std::vector<UserScale> scales(static_cast<size_t>(histories.rows()));
+  for (int64_t q = 0; q < histories.rows(); ++q) {
+    const UserScale scale = scale_of_history(model, histories.row(q), histories.row_values(q));
+    if (model.predicts_values) scales[static_cast<size_t>(q)] = scale;
+  }
+  return scales;
+}
+
 FoldedIn fold_in_rows(Context& ctx, const FittedModel& model, const HostCsr& histories) {
   const auto* recipe = recipe_of(model);
   if (recipe == nullptr || !std::holds_alternative<Factors>(model.scorer))
     throw InputError("model '" + model.model + "' cannot fold in a history: its file has no recipe (/fold_in)");
   std::vector<float> values(histories.indices.size());
-  for (size_t e = 0; e < values.size(); ++e)
-    values[e] = solver_value(*recipe, histories.value(static_cast<int64_t>(e)));
+  for (int64_t q = 0; q < histories.rows(); ++q) {
+    const UserScale scale = scale_of_history(model, histories.row(q), histories.row_values(q));
+    for (int64_t e = histories.offsets[static_cast<size_t>(q)]; e < histories.offsets[static_cast<size_t>(q) + 1];
+         ++e) {
+      const auto at = static_cast<size_t>(e);
+      values[at] =
+          solver_value(*recipe, normalized(model.normalization, scale, histories.indices[at], histories.value(e)));
+    }
+  }
   const HostMatrix fixed = fixed_table(model, *recipe);
   AlsParams params = recipe->params;
   params.solver = AlsSolver::kCholesky;  // a new row has no warm start: solve it exactly
@@ -123,13 +153,12 @@ std::vector<std::vector<Reason>> explain_row(const FittedModel& model, std::span
   std::vector<double> a(d * d, 0.0);
   const double weight = als_pair_weight(params);
   for (size_t e = 0; e < gram.size(); ++e) a[e] = weight * gram[e];  // a model with a Gram has no biases: d == width
+  const UserScale scale = scale_of_history(model, history, values);
   std::vector<double> b(history.size());
   for (size_t e = 0; e < history.size(); ++e) {
-    const double v = solver_value(*recipe, values[e]);
+    const double v = solver_value(*recipe, normalized(model.normalization, scale, history[e], values[e]));
     const double share = is_explicit ? 1 : params.objective == AlsObjective::kHuKoren ? v - 1 : v;
-    b[e] = is_explicit
-               ? v - params.mean - (factors.item_bias.empty() ? 0 : factors.item_bias[static_cast<size_t>(history[e])])
-               : v;
+    b[e] = is_explicit ? v - params.mean - fitted_bias(model, factors, history[e]) : v;
     for (size_t i = 0; i < d; ++i)
       for (size_t j = 0; j <= i; ++j) a[i * d + j] += share * feature(history[e], i) * feature(history[e], j);
   }
@@ -137,6 +166,7 @@ std::vector<std::vector<Reason>> explain_row(const FittedModel& model, std::span
   for (size_t i = 0; i < d; ++i) a[i * d + i] += ridge;
   if (!factorize(a, d)) return {};
 
+  const double unit = model.predicts_values ? scale.scale : 1;  // of the parts
   std::vector<std::vector<Reason>> out;
   for (const int32_t item : items) {
     std::vector<double> x(d);
@@ -146,7 +176,7 @@ std::vector<std::vector<Reason>> explain_row(const FittedModel& model, std::span
     for (size_t e = 0; e < history.size(); ++e) {
       double product = 0;
       for (size_t k = 0; k < d; ++k) product += x[k] * feature(history[e], k);
-      reasons.push_back({history[e], static_cast<float>(b[e] * product)});
+      reasons.push_back({history[e], static_cast<float>(unit * b[e] * product)});
     }
     std::ranges::stable_sort(reasons, [](const Reason& p, const Reason& q) { return p.part > q.part; });
   }

@@ -11,6 +11,10 @@ struct FoldedIn {
   std::vector<float> bias;  ///< q; empty where the model has none
 };
 
+/// Where each history's scores lie: value = offset + scale x raw score. From the model's normalization; 0 and 1 where
+/// scores are no values. InputError where a history does not allow the normalization.
+std::vector<UserScale> scales_of(const FittedModel& model, const HostCsr& histories);
+
 /// One exact row solve for each history (q x items; values as in training). InputError where the model has no recipe or
 /// a value is not allowed.
 FoldedIn fold_in_rows(Context& ctx, const FittedModel& model, const HostCsr& histories);

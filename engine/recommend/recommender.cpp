@@ -154,13 +154,17 @@ struct Recommender::Impl {
     }
   }
 
-  /// A raw score on the model's scale; user -1: somebody who is not in the model.
-  float finish(float raw, int32_t user, float bias) const {
-    float value = model.global_mean + bias + raw;
-    const auto u = static_cast<size_t>(user);
-    if (user >= 0 && !model.user_scale.empty()) value *= model.user_scale[u];
-    if (user >= 0 && !model.user_offset.empty()) value += model.user_offset[u];
-    return linked(model.link, value);
+  /// A user's offset and scale; user -1: what is expected of somebody of whom nothing is known.
+  UserScale scale_of(int32_t user) const {
+    if (user < 0) return model.predicts_values ? user_scale(model.normalization, {}, {}) : UserScale{};
+    UserScale out;
+    if (!model.user_offset.empty()) out.offset = model.user_offset[static_cast<size_t>(user)];
+    if (!model.user_scale.empty()) out.scale = model.user_scale[static_cast<size_t>(user)];
+    return out;
+  }
+  /// A raw score on the model's scale.
+  float finish(float raw, const UserScale& scale, float bias) const {
+    return linked(model.link, scale.offset + scale.scale * (model.global_mean + bias + raw));
   }
   float user_bias(int32_t user) const {
     const auto* found = std::get_if<Factors>(&model.scorer);
@@ -238,7 +242,7 @@ TopK Recommender::for_users(std::span<const int32_t> users, int k, const Exclusi
     my.answer(queries, excluded, k, &out.items[at], &out.scores[at]);
     for (size_t q = 0; q < part.size(); ++q)
       for (size_t r = at + q * static_cast<size_t>(k); r < at + (q + 1) * static_cast<size_t>(k); ++r)
-        if (out.items[r] >= 0) out.scores[r] = my.finish(out.scores[r], part[q], my.user_bias(part[q]));
+        if (out.items[r] >= 0) out.scores[r] = my.finish(out.scores[r], my.scale_of(part[q]), my.user_bias(part[q]));
   }
   return out;
 }
@@ -262,8 +266,12 @@ TopK Recommender::for_histories(const HostCsr& histories, int k, bool include_se
   std::iota(rows.begin(), rows.end(), 0);
   const HostCsr excluded = include_seen ? HostCsr{} : merge_rows({&histories}, rows, my.model.num_items());
   my.answer(queries, excluded, k, out.items.data(), out.scores.data());
+  const std::vector<UserScale> scales = scales_of(my.model, histories);
   for (size_t r = 0; r < out.items.size(); ++r)
-    if (out.items[r] >= 0) out.scores[r] = my.finish(out.scores[r], -1, bias[r / static_cast<size_t>(k)]);
+    if (out.items[r] >= 0) {
+      const size_t q = r / static_cast<size_t>(k);
+      out.scores[r] = my.finish(out.scores[r], scales[q], bias[q]);
+    }
   return out;
 }
 
@@ -301,7 +309,7 @@ std::vector<float> Recommender::score(std::span<const int32_t> users, std::span<
   }
   for (size_t e = 0; e < out.size(); ++e) {
     const float item = items[e] >= 0 && !by_item->empty() ? (*by_item)[static_cast<size_t>(items[e])] : 0;
-    out[e] = my.finish(out[e] + item, users[e], users[e] >= 0 ? my.user_bias(users[e]) : 0);
+    out[e] = my.finish(out[e] + item, my.scale_of(users[e]), users[e] >= 0 ? my.user_bias(users[e]) : 0);
   }
   return out;
 }

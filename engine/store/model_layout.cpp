@@ -8,10 +8,26 @@
 namespace kindred::model_layout {
 
 std::vector<std::string> paths() {
-  std::vector<std::string> all = {"/users",       "/users/ids",     "/users/factors", "/users/bias",  "/users/offset",
-                                  "/users/scale", "/items",         "/items/ids",     "/items/title", "/items/count",
-                                  "/items/mean",  "/items/factors", "/items/bias",    "/held_out",    "/fold_in",
-                                  "/meta",        "/meta/config",   "/meta/metrics"};
+  std::vector<std::string> all = {"/users",
+                                  "/users/ids",
+                                  "/users/factors",
+                                  "/users/bias",
+                                  "/users/offset",
+                                  "/users/scale",
+                                  "/items",
+                                  "/items/ids",
+                                  "/items/title",
+                                  "/items/count",
+                                  "/items/mean",
+                                  "/items/factors",
+                                  "/items/bias",
+                                  "/held_out",
+                                  "/fold_in",
+                                  "/fold_in/normalization",
+                                  "/fold_in/normalization/items",
+                                  "/meta",
+                                  "/meta/config",
+                                  "/meta/metrics"};
   for (const char* matrix : {"/items/tags", "/history", "/held_out/validation", "/held_out/test"})
     for (const char* part : {"", "/indptr", "/indices", "/data"}) all.push_back(std::string(matrix) + part);
   all.push_back("/items/tags/names");

@@ -30,6 +30,8 @@ void check_version(const hdf5::Reader& reader, std::string_view format);
 /// The words of enumerations, in their order.
 constexpr std::array<std::string_view, 2> kMetrics = {"inner_product", "cosine"};
 constexpr std::array<std::string_view, 3> kLinks = {"identity", "sigmoid", "relu"};
+constexpr std::array<std::string_view, 6> kNormalizations = {
+    "none", "divide-user-mean", "subtract-user-mean", "subtract-item-mean", "z-score", "baseline"};
 constexpr std::array<std::string_view, 3> kObjectives = {"ials", "hu-koren", "explicit"};
 
 }  // namespace kindred::model_layout

@@ -221,6 +221,18 @@ FoldIn read_fold_in(const Reader& reader) {
   return fold_in;
 }
 
+Normalization read_normalization(const Reader& reader, int64_t items) {
+  const std::string path = "/fold_in/normalization";
+  if (!reader.has(path)) return {};
+  Normalization normalization;
+  normalization.method = static_cast<Normalize>(word(reader, path, "method", layout::kNormalizations));
+  normalization.mean = finite(reader, path, "mean");
+  normalization.deviation = finite(reader, path, "deviation");
+  normalization.damping = finite(reader, path, "damping");
+  normalization.items = read_floats(reader, path + "/items", items);
+  return normalization;
+}
+
 FittedModel read_model(const Reader& reader, const LoadParts& parts) {
   FittedModel model;
   model.name = reader.text("/", "name");
@@ -239,6 +251,7 @@ FittedModel read_model(const Reader& reader, const LoadParts& parts) {
   model.items = read_ids(reader, "/items/ids", items);
   model.scorer = read_scorer(reader, users, items, parts.users);
   model.fold_in = read_fold_in(reader);
+  model.normalization = read_normalization(reader, items);
   if (parts.users) {
     model.user_offset = read_floats(reader, "/users/offset", users);
     model.user_scale = read_floats(reader, "/users/scale", users);

@@ -117,6 +117,17 @@ void write_fold_in(Writer& writer, const FoldIn& fold_in) {
   writer.attribute(path, "mean", params.mean);
 }
 
+void write_normalization(Writer& writer, const Normalization& normalization) {
+  if (normalization.method == Normalize::kNone) return;
+  const std::string path = "/fold_in/normalization";
+  writer.group(path);
+  writer.attribute(path, "method", std::string(layout::kNormalizations[static_cast<size_t>(normalization.method)]));
+  writer.attribute(path, "mean", normalization.mean);
+  writer.attribute(path, "deviation", normalization.deviation);
+  writer.attribute(path, "damping", normalization.damping);
+  write_floats(writer, path + "/items", normalization.items);
+}
+
 std::string now() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
 
 }  // namespace
@@ -156,6 +167,7 @@ std::string save_model(const FittedModel& model, const std::filesystem::path& pa
   write_floats(writer, "/items/mean", model.item_mean);
   write_catalogue(writer, model.catalogue);
   write_fold_in(writer, model.fold_in);
+  write_normalization(writer, model.normalization);
   if (history != KeepHistory::kNone) {
     const bool values = history == KeepHistory::kValues;
     if (model.history.rows() > 0) write_csr(writer, "/history", model.history, values);

@@ -22,7 +22,14 @@ MODELS = {
     "explicit": {"model.type": "als", "model.factors": 4, "model.feedback": "explicit"},
     "popularity": {"model.type": "popularity"},
     "bayesian-average": {"model.type": "bayesian-average"},
+    "implicit-divide-user-mean": {"model.type": "als", "model.factors": 4, "model.alpha": 2.0,
+                                  "data.normalize": "divide-user-mean"},
+    "bayesian-average-z-score": {"model.type": "bayesian-average", "data.normalize": "z-score"},
 }
+for method, biases in [("divide-user-mean", "true"), ("subtract-user-mean", "true"), ("subtract-item-mean", "false"),
+                       ("z-score", "true"), ("baseline", "true")]:
+    MODELS["explicit-" + method] = {"model.type": "als", "model.factors": 4, "model.feedback": "explicit",
+                                    "model.biases": biases, "data.normalize": method}
 USERS = "1,17,59"
 # Both sides compute in their own order and precision: the programs in fp32, the examples in fp64.
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}

@@ -196,6 +196,7 @@ TEST_F(ConfigTest, AResolvedConfigLoadsAsItself) {
       "items = { file = \"i.csv\", columns = { id = \"i\", title = \"the \\\"title\\\"\" } }\n",
       "[split]\nprotocol = \"none\"\n",
       "min_value = 3.5\nduplicates = \"max\"\n[data.events]\nview = 1\n\"add to cart\" = 3.5\n",
+      "normalize = \"z-score\"\n[model]\nfeedback = \"explicit\"\n",
       "utility = \"rating + log1p(`watch time`)\"\nbinarize = true\nmin_user_interactions = 5\n"};
   for (const auto& text : configs) {
     const std::string resolved = load(text).resolved;

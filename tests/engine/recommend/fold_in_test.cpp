@@ -179,6 +179,85 @@ TEST_P(FoldIn, ListsForAHistoryAreThoseOfItsRow) {
   EXPECT_EQ(lists.scores, expected.scores);
 }
 
+/// Multiples of 2^-8 below 2, which add and subtract without rounding.
+void coarsen(std::vector<float>& values) {
+  for (float& v : values) v = std::round(std::clamp(v, -2.f, 2.f) * 256) / 256;
+}
+
+// A model that was fitted on normalized values answers a history as the plain model answers its normalized values, on
+// the scale of the history.
+TEST_P(FoldIn, NormalizesAHistoryAndPutsItBack) {
+  const Recipe& recipe = GetParam();
+  const bool values = recipe.objective == AlsObjective::kExplicit;
+  Context ctx({.device = "cpu", .threads = 2});
+  for (const Normalize method : {Normalize::kDivideUserMean, Normalize::kSubtractUserMean, Normalize::kSubtractItemMean,
+                                 Normalize::kZScore, Normalize::kBaseline}) {
+    if (!values && method != Normalize::kDivideUserMean) continue;  // the others give values below 0
+    FittedModel plain = model_of(recipe);
+    plain.predicts_values = values;
+    auto& bias = std::get<Factors>(plain.scorer).item_bias;
+    coarsen(bias);
+    FittedModel model = plain;
+    model.normalization = {.method = method, .mean = 3, .deviation = 1.25f, .damping = 15, .items = {}};
+    if (method == Normalize::kSubtractItemMean || method == Normalize::kBaseline) {
+      for (int64_t i = 0; i < kItems; ++i) model.normalization.items.push_back(static_cast<float>(i % 7) / 4 - 0.5f);
+      auto& both = std::get<Factors>(model.scorer).item_bias;
+      both.resize(kItems);
+      for (size_t i = 0; i < kItems; ++i) both[i] += model.normalization.items[i];
+    }
+    HostCsr normal = plain.history;
+    std::vector<UserScale> scales;
+    for (int64_t u = 0; u < normal.rows(); ++u) {
+      scales.push_back(user_scale(model.normalization, normal.row(u), normal.row_values(u)));
+      for (auto e = static_cast<size_t>(normal.offsets[static_cast<size_t>(u)]);
+           e < static_cast<size_t>(normal.offsets[static_cast<size_t>(u) + 1]); ++e)
+        normal.values[e] = normalized(model.normalization, scales.back(), normal.indices[e], normal.values[e]);
+    }
+    const FoldedIn found = fold_in_rows(ctx, model, model.history), expected = fold_in_rows(ctx, plain, normal);
+    EXPECT_EQ(found.factors.data, expected.factors.data) << static_cast<int>(method);
+    EXPECT_EQ(found.bias, expected.bias);
+
+    Recommender with(ctx, model), without(ctx, plain);
+    const TopK lists = with.for_histories(model.history, kItems, true);
+    const TopK raw = without.for_histories(normal, kItems, true);
+    std::vector<int32_t> items(kItems);
+    for (int32_t i = 0; i < kItems; ++i) items[static_cast<size_t>(i)] = i;
+    for (int64_t u = 0; u < normal.rows(); ++u) {
+      if (normal.row(u).empty()) continue;
+      const UserScale scale = values ? scales[static_cast<size_t>(u)] : UserScale{};
+      std::vector<double> scores(kItems);
+      for (size_t r = 0; r < kItems; ++r) scores[static_cast<size_t>(raw.row(u)[r])] = raw.row_scores(u)[r];
+      for (size_t r = 0; r < kItems; ++r) {
+        const int32_t item = lists.row(u)[r];
+        const double score =
+            scale.offset + scale.scale * (scores[static_cast<size_t>(item)] + double{model.normalization.item(item)});
+        EXPECT_NEAR(lists.row_scores(u)[r], score, 1e-5 * (1 + std::abs(score)));
+      }
+      const auto parts = with.explain_history(model.history.row(u), model.history.row_values(u), items);
+      const auto plain_parts = without.explain_history(normal.row(u), normal.row_values(u), items);
+      for (size_t i = 0; i < kItems; ++i) {
+        double sum = 0, plain_sum = 0, size = 0;
+        for (const Reason& part : parts[i]) sum += part.part, size += std::abs(part.part);
+        for (const Reason& part : plain_parts[i]) plain_sum += part.part;
+        EXPECT_NEAR(sum, scale.scale * plain_sum, 1e-5 * (1 + size));
+      }
+    }
+  }
+}
+
+TEST(FoldInErrors, AMeanThatCannotDivide) {
+  FittedModel model = model_of(kRecipes[3]);
+  model.normalization = {.method = Normalize::kDivideUserMean, .mean = 3, .deviation = 1, .damping = 0, .items = {}};
+  Context ctx({.device = "cpu", .threads = 1});
+  const HostCsr history{{0, 2}, {4, 5}, {-1.5f, 1.f}, kItems};
+  try {
+    fold_in_rows(ctx, model, history);
+    FAIL();
+  } catch (const InputError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("history: the mean of its values is -0.25; the model divides by it"));
+  }
+}
+
 TEST(FoldInErrors, NegativeValuesAndModelsWithoutARecipe) {
   FittedModel model = model_of(kRecipes[0]);
   Context ctx({.device = "cpu", .threads = 1});

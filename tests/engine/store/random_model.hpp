@@ -114,6 +114,13 @@ inline FittedModel random_model(uint64_t seed, int64_t most_rows = 40) {
     model.user_scale = random_floats(rng, users);
   }
   if (chance()) {
+    model.normalization.method = static_cast<Normalize>(draw(rng, 1, 5));
+    model.normalization.mean = 3.25f;
+    model.normalization.deviation = 0.75f;
+    model.normalization.damping = static_cast<float>(draw(rng, 0, 20));
+    if (chance()) model.normalization.items = random_floats(rng, items);
+  }
+  if (chance()) {
     for (int64_t i = 0; i < items; ++i) model.item_count.push_back(draw(rng, 0, INT64_MAX));
     model.item_mean = random_floats(rng, items);
   }
@@ -179,6 +186,11 @@ inline void expect_equal(const FittedModel& a, const FittedModel& b) {
     EXPECT_EQ(fold_in->alpha, other.alpha);
     EXPECT_EQ(fold_in->log_confidence, other.log_confidence);
   }
+  EXPECT_EQ(a.normalization.method, b.normalization.method);
+  EXPECT_EQ(a.normalization.mean, b.normalization.mean);
+  EXPECT_EQ(a.normalization.deviation, b.normalization.deviation);
+  EXPECT_EQ(a.normalization.damping, b.normalization.damping);
+  EXPECT_EQ(a.normalization.items, b.normalization.items);
   EXPECT_EQ(a.item_count, b.item_count);
   EXPECT_EQ(a.item_mean, b.item_mean);
   expect_equal(a.history, b.history);
