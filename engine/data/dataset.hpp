@@ -49,21 +49,27 @@ struct DataOptions {
 };
 
 struct SplitFiles {
-  std::filesystem::path train{}, validation{}, test{};
+  std::filesystem::path train{}, validation{}, test{}, negatives{};
 };
 
 struct SplitOptions {
-  std::string protocol = "random";  ///< "random" | "files" | "none"
+  std::string protocol = "random";  ///< "random" | "by-time" | "leave-one-out" | "files" | "k-fold" | "users" | "none"
   double test = 0.1, validation = 0.1;
-  bool validation_given = false;  ///< "files" draws a validation part only where the config asks
+  bool validation_given = false;  ///< "files" and "k-fold" draw a validation part only where the config asks
   bool per_user = true;
+  int folds = 5;         ///< 2 to 255; "k-fold"
+  double fold_in = 0.8;  ///< share of a held-out user's history that is given; "users"
   SplitFiles files{};
+
+  /// How often a run fits and evaluates.
+  int rounds() const { return protocol == "k-fold" ? folds : 1; }
 };
 
 /// A held-out part. `matrix` has the shape of train. `unknown[u]` counts user u's held-out items that train does not
 /// know: they cannot be found, but stay in the denominators. Empty: none.
 struct HeldOut {
   HostCsr matrix;
+  HostCsr given;  ///< protocol "users": what of its users' histories is folded in; rows() == 0: they are in train
   std::vector<int32_t> unknown;
   int64_t dropped_users = 0;  ///< users unknown to train, not evaluated
 
@@ -73,7 +79,9 @@ struct HeldOut {
 struct PreparedData {
   Interactions train;
   HeldOut validation, test;
+  HostCsr negatives;  ///< candidates beside a user's held-out items, users x items; rows() == 0: all items are
   Catalogue catalogue;
+  std::vector<uint8_t> fold_of;  ///< protocol "k-fold": of each entry of train, which holds everything; see take_fold
   int64_t rows_read = 0, duplicates = 0;  ///< interactions in the files; those merged into an earlier one
 };
 
@@ -82,6 +90,10 @@ struct PreparedData {
 /// counts. Logs each step's counts.
 /// Throws InputError: "ratings.csv:17: rating: expected a number, found 'five'".
 PreparedData prepare(const DataOptions& data, const SplitOptions& split, uint64_t seed, int threads);
+
+/// Round `round` (from 0) of split.rounds(): with protocol "k-fold" that fold as test, the others as train; else all of
+/// `data`, moved.
+PreparedData take_round(PreparedData& data, int round, const SplitOptions& split, uint64_t seed, int threads);
 
 /// Train and held-out parts together, for a last fit on more data. Both must share ids.
 Interactions merge(const Interactions& train, const HostCsr& more);

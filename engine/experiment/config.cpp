@@ -115,6 +115,8 @@ void complete(Config& c, const std::string& file, const std::vector<std::pair<st
     throw InputError(at("data.utility") + ": gives the values, and so does data.columns.value; remove one of the two");
   if (!c.data.utility.empty() && !c.data.events.empty())
     throw InputError(at("data.events") + ": gives the values, and so does data.utility; remove one of the two");
+  if (c.split.protocol == "k-fold" && c.refit == "validation")
+    throw InputError(at("train.refit") + ": with split.protocol = \"k-fold\" expected \"none\" or \"all\"");
   if (const std::string refusal = normalize_refusal(c); !refusal.empty())
     throw InputError(at("data.normalize") + ": " + refusal);
   if (c.split.protocol == "files") {
@@ -125,8 +127,8 @@ void complete(Config& c, const std::string& file, const std::vector<std::pair<st
   } else {
     if (c.data.interactions.empty())
       throw InputError(file + ": data.interactions is missing; name the file of interactions");
-    if (!c.split.files.train.empty()) throw InputError(at("split.files.train") + ": needs split.protocol = \"files\"");
-    if (c.split.protocol == "random" && c.split.test + c.split.validation >= 1)
+    const bool shares = c.split.protocol == "random" || c.split.protocol == "by-time" || c.split.protocol == "users";
+    if (shares && c.split.test + c.split.validation >= 1)
       throw InputError(at("split.test") +
                        ": test and validation together leave nothing to train on; keep their sum below 1");
   }

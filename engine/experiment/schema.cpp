@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/experiment/schema.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <initializer_list>
 #include <limits>
 
 #include "engine/core/error.hpp"
@@ -149,9 +151,24 @@ const Condition kExplicit{"model.type = \"als\" with model.feedback = \"explicit
                           [](const Config& c) { return is_als(c) && !is_implicit(c); }};
 const Condition kIals{"model.objective = \"ials\" (hu-koren weighs by 1)",
                       [](const Config& c) { return is_implicit(c) && c.als.params.objective == AlsObjective::kIals; }};
-/// May always be set; protocol files has no default.
-const Condition kValidation{"",
-                            [](const Config& c) { return c.split.protocol != "files" || c.split.validation_given; }};
+bool splits_by(const Config& c, std::initializer_list<std::string_view> protocols) {
+  return std::ranges::find(protocols, c.split.protocol) != protocols.end();
+}
+const Condition kShares{"split.protocol = \"random\", \"by-time\" or \"users\"", [](const Config& c) {
+                          return splits_by(c, {"random", "by-time", "users"});
+                        }};
+/// Protocols files and k-fold have no default.
+const Condition kValidation{
+    "a split.protocol other than \"none\"", [](const Config& c) {
+      return c.split.protocol != "none" && (c.split.validation_given || !splits_by(c, {"files", "k-fold"}));
+    }};
+const Condition kPerUser{
+    "split.protocol = \"random\", \"by-time\", \"k-fold\", or \"files\" with split.validation", [](const Config& c) {
+      return splits_by(c, {"random", "by-time", "k-fold"}) || (splits_by(c, {"files"}) && c.split.validation_given);
+    }};
+const Condition kFolds{"split.protocol = \"k-fold\"", [](const Config& c) { return splits_by(c, {"k-fold"}); }};
+const Condition kUsers{"split.protocol = \"users\"", [](const Config& c) { return splits_by(c, {"users"}); }};
+const Condition kFiles{"split.protocol = \"files\"", [](const Config& c) { return splits_by(c, {"files"}); }};
 const Condition kStopping{"train.early_stopping.metric, for example \"ndcg@10\"",
                           [](const Config& c) { return !c.early_stopping.metric.empty(); }};
 
@@ -256,26 +273,39 @@ std::vector<SchemaKey> make_schema() {
   t.text("items.tag_separator", "text", true, "Between the tags of an item.", FIELD(data.items.tag_separator));
 
   t.section = "split";
-  t.word("protocol", {"random", "files", "none"}, true,
-         "random: held-out parts are drawn. files: each part is a file. none: nothing is held out.",
+  t.word("protocol", {"random", "by-time", "leave-one-out", "files", "k-fold", "users", "none"}, true,
+         "How train, validation and test are parted; docs/splitting.md describes each. none: nothing is held out.",
          FIELD(split.protocol));
-  t.real("test", 0, 1, true, "Share held out for the test.", FIELD(split.test));
+  t.when = kShares;
+  t.real("test", 0, 1, true, "Share held out for the test, of interactions or (users) of users.", FIELD(split.test));
   t.when = kValidation;
   t.add(
       "validation", "number", "0.0 to 1.0", true,
-      "Share held out for validation; with protocol files drawn from train only where this key is written.",
+      "Share held out for validation; with files and k-fold drawn from train only where this key is written; with "
+      "leave-one-out any share is one interaction, 0 none.",
       [](Config& c, const TomlValue& v) {
         const double share = number_of(v);
         if (!(share >= 0 && share <= 1)) expected("a number, 0.0 to 1.0", v);
         c.split.validation = share, c.split.validation_given = true;
       },
       [](const Config& c) { return number(c.split.validation); });
-  t.when = kAlways;
-  t.truth("per_user", true, "Draw the shares from each user's interactions, else from all together.",
+  t.when = kPerUser;
+  t.truth("per_user", true, "Take the shares or folds from each user's interactions, else from all together.",
           FIELD(split.per_user));
-  file("files.train", "Protocol files: the train part.", FIELD(split.files.train));
-  file("files.validation", "Protocol files: the validation part.", FIELD(split.files.validation));
-  file("files.test", "Protocol files: the test part.", FIELD(split.files.test));
+  t.when = kFolds;
+  t.whole("folds", 2, 100, true, "Parts, each of which is the test once.", FIELD(split.folds));
+  t.when = kUsers;
+  t.real("fold_in", 0.01, 0.99, true,
+         "Share of a held-out user's interactions that the model is given; the rest, at least 1, is to be found.",
+         FIELD(split.fold_in));
+  t.when = kFiles;
+  file("files.train", "The train part.", FIELD(split.files.train));
+  file("files.validation", "The validation part.", FIELD(split.files.validation));
+  file("files.test", "The test part.", FIELD(split.files.test));
+  file("files.negatives",
+       "The candidates of each user beside the held-out items, for evaluate.candidates = \"negatives\".",
+       FIELD(split.files.negatives));
+  t.when = kAlways;
 
   t.section = "model";
   t.word(

@@ -1,4 +1,5 @@
-"""Runs every command of the README and the tutorial, in order: lines of ```sh blocks, from the project's root.
+"""Every link of the pages leads somewhere; every command of the README and the tutorial runs, in order: lines of ```sh
+blocks, from the project's root.
 
 quickstart.sh and test.sh run outside of this test: they build what it runs. Set KINDRED_DOCUMENTATION to run it.
 """
@@ -8,7 +9,7 @@ import subprocess
 
 import pytest
 
-pytestmark = pytest.mark.skipif(
+needs_time = pytest.mark.skipif(
     not os.environ.get("KINDRED_DOCUMENTATION"), reason="KINDRED_DOCUMENTATION is not set (./test.sh --all sets it)"
 )
 
@@ -23,6 +24,7 @@ def commands(text: str) -> list[str]:
     return lines
 
 
+@needs_time
 @pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md"])
 def test_commands_run(page, root, bin_dir):
     todo = commands((root / page).read_text())
@@ -32,3 +34,14 @@ def test_commands_run(page, root, bin_dir):
         done = subprocess.run(["bash", "-euo", "pipefail", "-c", command], cwd=root, env=environment,
                               capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, f"{page}: {command}\n{done.stdout}\n{done.stderr}"
+
+
+def test_links_lead_somewhere(root):
+    pages = [page for page in root.rglob("*.md") if "build" not in page.relative_to(root).parts]
+    broken = []
+    for page in pages:
+        text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.M | re.S)
+        for link in re.findall(r"\]\(([^)#\s]+)", text):
+            if "://" not in link and not (page.parent / link).exists():
+                broken.append(f"{page.relative_to(root)}: {link}")
+    assert len(pages) > 10 and not broken

@@ -177,11 +177,13 @@ TEST(Prepare, AdjacencyLists) {
                                       {{"4", "1"}, 1.f}}));
 }
 
-// Parts as text, so that runs can be compared.
-std::array<Pairs, 3> parts(const PreparedData& data) {
-  const Ids &users = *data.train.users, &items = *data.train.items;
-  return {pairs(data.train), data.validation.empty() ? Pairs{} : pairs(data.validation.matrix, users, items),
-          data.test.empty() ? Pairs{} : pairs(data.test.matrix, users, items)};
+// Train, validation, test, and what is given of held-out users, as text, so that runs can be compared.
+std::array<Pairs, 5> parts(const PreparedData& data) {
+  const auto of = [&](const HostCsr& part) {
+    return part.rows() > 0 ? pairs(part, *data.train.users, *data.train.items) : Pairs{};
+  };
+  return {pairs(data.train), of(data.validation.matrix), of(data.test.matrix), of(data.validation.given),
+          of(data.test.given)};
 }
 
 TEST(Prepare, TheOrderOfRowsAndThreadsDoNotMatter) {
@@ -340,7 +342,19 @@ TEST(Prepare, WrongSplits) {
   EXPECT_EQ(error({.test = -0.1}),
             "split: expected test and validation of at least 0 and together below 1, found -0.1 and 0.1");
   EXPECT_EQ(error({.protocol = "by-magic"}),
-            "split.protocol: expected \"random\", \"files\" or \"none\", found 'by-magic'");
+            "split.protocol: expected \"random\", \"by-time\", \"leave-one-out\", \"files\", \"k-fold\", \"users\" or "
+            "\"none\", found 'by-magic'");
+  EXPECT_EQ(error({.protocol = "by-time"}),
+            "split.protocol: \"by-time\" needs times, and the data has none; name their column with data.columns.time, "
+            "or use \"random\"");
+  EXPECT_EQ(error({.protocol = "users", .test = 1}),
+            "split: expected test and validation of at least 0 and together below 1, found 1 and 0.1");
+  EXPECT_EQ(error({.protocol = "k-fold", .folds = 3}),
+            "split.folds: user 1 has 2 interactions for 3 folds; set split.per_user = false to draw folds from all "
+            "interactions together, or raise data.min_user_interactions, or lower split.folds");
+  EXPECT_EQ(error({.protocol = "k-fold", .per_user = false, .folds = 3}),
+            "split.folds: there are 2 interactions for 3 folds; lower split.folds");
+  EXPECT_EQ(error({.protocol = "k-fold", .folds = 1}), "split.folds: expected 2 to 255, found 1");
   EXPECT_EQ(error({.protocol = "files"}), "split.files.train: protocol \"files\" needs the path of a train file");
 }
 
@@ -388,6 +402,91 @@ TEST(Prepare, HeldOutFilesKeepTheirValues) {
   EXPECT_EQ(pairs(data.test.matrix, *data.train.users, *data.train.items),
             (Pairs{{{"a", "y"}, 4.5f}, {{"b", "x"}, 5.f}}));
   EXPECT_EQ(data.test.unknown, (std::vector<int32_t>{1, 0}));
+}
+
+// --- protocols ---
+
+class Protocol : public ::testing::TestWithParam<SplitOptions> {};
+
+// Each entry is in one part, whatever the order of the file's rows and the number of threads, in every round.
+TEST_P(Protocol, PartsTheWholeTheSameWayInAnyOrderOfRows) {
+  std::mt19937 random(15);
+  const TemporaryFolder folder;
+  std::vector<Row> rows;  // no pair twice, times that often tie
+  for (const Row& row : random_rows(random, 6000, 60, 90)) {
+    const bool seen =
+        std::ranges::any_of(rows, [&](const Row& other) { return other.user == row.user && other.item == row.item; });
+    if (!seen) rows.push_back(row), rows.back().time = 1'600'000'000 + row.time % 7;
+  }
+  const std::string header = "user,item,rating,time\n";
+  const DataOptions options{.interactions = folder.write("r.csv", text_of(rows, ",", "\n", header))};
+  const SplitOptions split = GetParam();
+  const Pairs all = pairs(read_all(options).train);
+  ASSERT_EQ(all.size(), rows.size());
+  PreparedData data = prepare(options, split, 3, 1);
+  std::ranges::shuffle(rows, random);
+  folder.write("r.csv", text_of(rows, ",", "\n", header));
+  PreparedData shuffled = prepare(options, split, 3, 3);
+  PreparedData other = prepare(options, split, 4, 3);
+
+  std::map<std::pair<std::string, std::string>, int> tested;
+  bool seed_matters = false;
+  for (int round = 0; round < split.rounds(); ++round) {
+    const auto found = parts(take_round(data, round, split, 3, 1));
+    EXPECT_EQ(found, parts(take_round(shuffled, round, split, 3, 3)));
+    seed_matters |= found != parts(take_round(other, round, split, 4, 3));
+    Pairs together;
+    size_t count = 0;
+    for (const Pairs& part : found) {
+      together.insert(part.begin(), part.end());
+      count += part.size();
+    }
+    EXPECT_EQ(count, all.size());
+    EXPECT_EQ(together, all);
+    const auto& [train, validation, test, given_validation, given_test] = found;
+    for (const auto& [pair, value] : test) ++tested[pair];
+    EXPECT_FALSE(test.empty());
+    EXPECT_EQ(given_test.empty(), split.protocol != "users");
+    EXPECT_EQ(given_validation.empty(), split.protocol != "users");
+    EXPECT_EQ(validation.empty(), split.protocol == "k-fold" && !split.validation_given);
+  }
+  EXPECT_TRUE(seed_matters);
+  if (split.rounds() > 1) {
+    EXPECT_EQ(tested.size(), all.size());
+    for (const auto& [pair, times] : tested) EXPECT_EQ(times, 1) << pair.first << " " << pair.second;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(, Protocol,
+                         ::testing::Values(SplitOptions{.protocol = "random"},
+                                           SplitOptions{.protocol = "random", .per_user = false},
+                                           SplitOptions{.protocol = "by-time"},
+                                           SplitOptions{.protocol = "by-time", .per_user = false},
+                                           SplitOptions{.protocol = "leave-one-out"}, SplitOptions{.protocol = "users"},
+                                           SplitOptions{.protocol = "k-fold"},
+                                           SplitOptions{.protocol = "k-fold", .per_user = false, .folds = 2},
+                                           SplitOptions{.protocol = "k-fold", .validation_given = true}));
+
+TEST(Prepare, NegativesAreCandidatesNotHeldOut) {
+  const TemporaryFolder folder;
+  SplitOptions split;
+  split.protocol = "files";
+  split.files.train = folder.write("train.csv", "user,item\na,x\nb,y\nb,z\n");
+  split.files.test = folder.write("test.csv", "user,item\na,y\nb,x\n");
+  split.files.negatives = folder.write("negatives.csv", "user,item\na,z\na,new\nc,x\n");
+  const PreparedData data = prepare({}, split, 1, 2);
+  EXPECT_EQ(pairs(data.negatives, *data.train.users, *data.train.items), (Pairs{{{"a", "z"}, 1.f}}));
+  EXPECT_EQ(data.test.dropped_users, 0);
+
+  const auto error = [&] { return input_error(folder, [&] { prepare({}, split, 1, 2); }); };
+  folder.write("negatives.csv", "user,item\na,z\nb,x\n");
+  EXPECT_EQ(error(),
+            "negatives.csv: user b, item x: is in the test part too; a negative is none of the user's held-out items, "
+            "remove it");
+  split.files.validation = folder.write("validation.csv", "user,item\na,z\n");
+  EXPECT_THAT(error(), ::testing::StartsWith("negatives.csv: user a, item z: is in the validation part too"));
+  split.files.negatives = folder / "absent.csv";
+  EXPECT_THAT(error(), ::testing::StartsWith("absent.csv: cannot read"));
 }
 
 TEST(Merge, TrainAndHeldOutAreTheWholeAgain) {
