@@ -73,6 +73,15 @@ TEST(Toml, ErrorsNameFileAndLine) {
   EXPECT_EQ(error("when = [1979-05-27]"), "c.toml:1: a date or time is no value here; put it in quotes");
 }
 
+TEST(Toml, NamesThatStartBadlyAreErrors) {
+  using namespace std::string_view_literals;
+  for (const std::string_view text :
+       {"[=]"sv, "[.a]"sv, "[ ,]"sv, "[\0a]"sv, "[\n]"sv, "[[#]]"sv, "[é]"sv, "[a.=]"sv}) {
+    EXPECT_THAT(test::input_error([&] { parse_toml(text, "c.toml"); }), StartsWith("c.toml:1: not valid TOML: "))
+        << text;
+  }
+}
+
 TEST(Toml, ReadsAFileOrSaysWhyNot) {
   const test::TemporaryFolder folder;
   write_file(folder / "c.toml", "a = 1\n[b\n");
