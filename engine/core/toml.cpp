@@ -2,7 +2,8 @@
 // The only file that includes toml++.
 #include "engine/core/toml.hpp"
 
-// toml++ 3.3 asserts, and under NDEBUG assumes, that a table's name starts well, before it checks just that: with either,
+// toml++ 3.3 asserts, and under NDEBUG assumes, that a table's name starts well, before it checks just that: with
+// either,
 // "[=]" is undefined. Without both its own error is what remains.
 #undef NDEBUG
 #define TOML_ASSERT(condition) static_assert(true)
