@@ -1,25 +1,50 @@
 // SPDX-License-Identifier: Apache-2.0
-// The catalogue: titles and tags of items, looked up by id.
+// Side tables, looked up by id.
 #include "engine/data/catalogue.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <deque>
+#include <limits>
 #include <map>
+#include <numeric>
 #include <unordered_map>
 
 #include "engine/core/error.hpp"
 #include "engine/core/log.hpp"
+#include "engine/data/parse.hpp"
 #include "engine/data/table.hpp"
 
 namespace kindred {
 namespace {
 
-std::vector<ColumnWish> wishes(const CatalogueColumns& names) {
-  return {{"item id", "data.items.columns.id", names.id, {"id", "item", "itemid", "movieid"}, true},
-          {"title", "data.items.columns.title", names.title, {"title", "name"}},
-          {"tags", "data.items.columns.tags", names.tags, {"tags", "genres"}}};
-}
+// The columns of a catalogue: id, title, tags, then those that the config names, kind after kind.
+class Wishes {
+ public:
+  Wishes(const CatalogueColumns& names, CatalogueSide side) : side_(side == CatalogueSide::kItems ? "items" : "users") {
+    const bool items = side == CatalogueSide::kItems;
+    add("id", names.id, items ? Usual{"id", "item", "itemid", "movieid"} : Usual{"id", "user", "userid"}, true);
+    add("title", names.title, items ? Usual{"title", "name"} : Usual{"name"});
+    add("tags", names.tags, {"tags", "genres"});
+    for (const std::string& name : names.categorical) add("categorical", name);
+    for (const std::string& name : names.numeric) add("numeric", name);
+    for (const std::string& name : names.text) add("text", name);
+  }
+  std::span<const ColumnWish> list() const { return wishes_; }
+
+ private:
+  using Usual = std::vector<std::string_view>;
+  void add(std::string_view key, const std::string& name, Usual usual = {}, bool required = false) {
+    keys_.push_back(fmt::format("data.{}.columns.{}", side_, key));
+    const std::string_view what = key != "id" ? key : side_ == "items" ? "item id" : "user id";
+    wishes_.push_back({what, keys_.back(), name, std::move(usual), required});
+  }
+  std::string_view side_;
+  std::deque<std::string> keys_;  // the wishes look into them
+  std::vector<ColumnWish> wishes_;
+};
 
 // Calls body(reader) for each record; records of another width and what body throws name their line.
 template <class Body>
@@ -51,8 +76,8 @@ std::string_view text_field(const RecordReader& reader, const Column& column) {
   return text;
 }
 
-// Numbers of the tag names in the order of their first appearance; sorted by bytes at the end.
-class TagNames {
+// Numbers of names in the order of their first appearance; sorted by bytes at the end.
+class Names {
  public:
   int32_t number(std::string_view name) {
     const auto known = numbers_.find(name);
@@ -74,7 +99,7 @@ class TagNames {
   std::map<std::string, int32_t, std::less<>> numbers_;
 };
 
-void split_tags(std::string_view text, std::string_view separator, TagNames& names, std::vector<int32_t>& tags) {
+void split_tags(std::string_view text, std::string_view separator, Names& names, std::vector<int32_t>& tags) {
   while (!text.empty()) {
     const size_t end = separator.empty() ? text.size() : std::min(text.find(separator), text.size());
     std::string_view tag = text.substr(0, end);
@@ -85,10 +110,77 @@ void split_tags(std::string_view text, std::string_view separator, TagNames& nam
   }
 }
 
+// Columns of features while they are read.
+struct Features {
+  const Table& table;
+  const CatalogueColumns& names;
+  Catalogue& catalogue;
+  std::vector<Names> words;  // of each categorical column
+
+  Features(const Table& source, const CatalogueColumns& columns, Catalogue& target, size_t rows)
+      : table(source), names(columns), catalogue(target), words(columns.categorical.size()) {
+    for (const std::string& name : columns.categorical)
+      target.categorical.push_back({name, {}, std::vector<int32_t>(rows, -1)});
+    for (const std::string& name : columns.numeric)
+      target.numeric.push_back({name, std::vector<float>(rows, std::numeric_limits<float>::quiet_NaN())});
+    for (const std::string& name : columns.text) target.text.push_back({name, std::vector<std::string>(rows)});
+  }
+
+  // Takes a record's features; a row of -1 is checked alone.
+  void read(const RecordReader& reader, int32_t row) {
+    size_t wish = 3;
+    for (size_t c = 0; c < words.size(); ++c) {
+      const std::string_view word = text_field(reader, table.column(wish++));
+      if (row >= 0 && !word.empty()) catalogue.categorical[c].codes[static_cast<size_t>(row)] = words[c].number(word);
+    }
+    for (NumericColumn& column : catalogue.numeric) {
+      const Column& where = table.column(wish++);
+      const std::string_view text = field(reader, where);
+      if (text.empty()) continue;
+      float value = 0;
+      if (!parse_number(text, value)) {
+        throw RecordError{reader.offset(), fmt::format("{}: expected a number or an empty field, found '{}'",
+                                                       where.label, printable(text))};
+      }
+      if (row >= 0) column.values[static_cast<size_t>(row)] = value;
+    }
+    for (TextColumn& column : catalogue.text) {
+      const std::string_view text = text_field(reader, table.column(wish++));
+      if (row >= 0) column.texts[static_cast<size_t>(row)] = text;
+    }
+  }
+
+  void finish() {
+    for (size_t c = 0; c < words.size(); ++c) {
+      auto [sorted, place] = words[c].sorted();
+      catalogue.categorical[c].words = std::move(sorted);
+      for (int32_t& code : catalogue.categorical[c].codes) {
+        if (code >= 0) code = place[static_cast<size_t>(code)];
+      }
+    }
+  }
+
+  // "year=numeric (3 missing)"
+  std::string summary() const {
+    std::string out;
+    const auto add = [&](const std::string& name, std::string_view kind, int64_t missing) {
+      out += fmt::format("{}{}={} ({} missing)", out.empty() ? "" : " ", name, kind, missing);
+    };
+    for (const CategoricalColumn& column : catalogue.categorical)
+      add(column.name, fmt::format("{} words", column.words.size()), std::ranges::count(column.codes, -1));
+    for (const NumericColumn& column : catalogue.numeric)
+      add(column.name, "numbers", std::ranges::count_if(column.values, [](float v) { return std::isnan(v); }));
+    for (const TextColumn& column : catalogue.text)
+      add(column.name, "text", std::ranges::count_if(column.texts, [](const auto& text) { return text.empty(); }));
+    return out;
+  }
+};
+
 }  // namespace
 
-bool catalogue_ids_are_integers(const CatalogueFile& file) {
-  const Table table(file.file, wishes(file.columns));
+bool catalogue_ids_are_integers(const CatalogueFile& file, CatalogueSide side) {
+  const Wishes wishes(file.columns, side);
+  const Table table(file.file, wishes.list());
   bool integers = true;
   for_each_record(table, [&](const RecordReader& reader) {
     int64_t value = 0;
@@ -97,14 +189,16 @@ bool catalogue_ids_are_integers(const CatalogueFile& file) {
   return integers;
 }
 
-Catalogue read_catalogue(const CatalogueFile& file, const Ids& ids) {
-  const Table table(file.file, wishes(file.columns));
+Catalogue read_catalogue(const CatalogueFile& file, const Ids& ids, CatalogueSide side) {
+  const Wishes wishes(file.columns, side);
+  const Table table(file.file, wishes.list());
   table.log_findings();
   const Column &id_column = table.column(0), &title_column = table.column(1), &tags_column = table.column(2);
   Catalogue catalogue;
   if (title_column.index >= 0) catalogue.titles.resize(static_cast<size_t>(ids.size()));
-  TagNames tag_names;
+  Names tag_names;
   std::vector<std::vector<int32_t>> tags(tags_column.index >= 0 ? static_cast<size_t>(ids.size()) : 0);
+  Features features(table, file.columns, catalogue, static_cast<size_t>(ids.size()));
 
   std::vector<int64_t> seen_at(static_cast<size_t>(ids.size()), -1);  // offset of the record of each id
   std::unordered_map<std::string, int64_t> others;                    // ids that have no interactions
@@ -120,12 +214,14 @@ Catalogue read_catalogue(const CatalogueFile& file, const Ids& ids) {
     }
     seen = static_cast<int64_t>(reader.offset());
     const std::string_view title = text_field(reader, title_column), tag_text = text_field(reader, tags_column);
+    features.read(reader, row);
     if (row < 0) return;
     ++known;
     if (title_column.index >= 0) catalogue.titles[static_cast<size_t>(row)] = title;
     if (tags_column.index >= 0) split_tags(tag_text, file.tag_separator, tag_names, tags[static_cast<size_t>(row)]);
   });
 
+  features.finish();
   if (tags_column.index >= 0) {
     auto [names, place] = tag_names.sorted();
     catalogue.tag_names = std::move(names);
@@ -139,11 +235,53 @@ Catalogue read_catalogue(const CatalogueFile& file, const Ids& ids) {
     }
   }
   log_info("catalogue", {{"file", file.file.string()},
-                         {"items", known},
+                         {side == CatalogueSide::kItems ? "items" : "users", known},
                          {"without_interactions", static_cast<int64_t>(others.size())},
                          {"not_listed", ids.size() - known},
-                         {"tags", static_cast<int64_t>(catalogue.tag_names.size())}});
+                         {"tags", static_cast<int64_t>(catalogue.tag_names.size())},
+                         {"features", features.summary()}});
   return catalogue;
+}
+
+HostCsr read_friends(const FriendsFile& file, const Ids& users) {
+  const ColumnWish wishes[] = {
+      {"user", "data.friends.columns.user", file.user, {"user", "userid"}, true},
+      {"friend", "data.friends.columns.friend", file.other, {"friend", "friendid", "other"}, true},
+  };
+  const Table table(file.file, wishes);
+  table.log_findings();
+  std::vector<std::pair<int32_t, int32_t>> pairs;
+  int64_t rows = 0, unknown = 0;
+  for_each_record(table, [&](const RecordReader& reader) {
+    const std::string_view user = field(reader, table.column(0)), other = field(reader, table.column(1));
+    if (user.empty() || other.empty() || user == other) {
+      throw RecordError{reader.offset(),
+                        fmt::format("expected two users, found '{}' and '{}'", printable(user), printable(other))};
+    }
+    ++rows;
+    const int32_t a = users.find(user), b = users.find(other);
+    if (a < 0 || b < 0) {
+      ++unknown;
+      return;
+    }
+    pairs.emplace_back(a, b);
+    pairs.emplace_back(b, a);
+  });
+  std::sort(pairs.begin(), pairs.end());
+  pairs.erase(std::unique(pairs.begin(), pairs.end()), pairs.end());
+  HostCsr friends;
+  friends.cols = users.size();
+  friends.offsets.assign(static_cast<size_t>(users.size()) + 1, 0);
+  for (const auto& [user, other] : pairs) {
+    ++friends.offsets[static_cast<size_t>(user) + 1];
+    friends.indices.push_back(other);
+  }
+  std::partial_sum(friends.offsets.begin(), friends.offsets.end(), friends.offsets.begin());
+  log_info("friends", {{"file", file.file.string()},
+                       {"rows", rows},
+                       {"pairs", friends.nnz() / 2},
+                       {"rows_with_unknown_users", unknown}});
+  return friends;
 }
 
 }  // namespace kindred

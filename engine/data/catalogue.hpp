@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Catalogue files. dataset.hpp has the door, read_catalogue().
+// Side tables: catalogues of items and users, friends. dataset.hpp has the door to the first, read_catalogue().
 #pragma once
 #include "engine/data/dataset.hpp"
 
 namespace kindred {
 
 /// Whether every id of a catalogue is a canonical 64-bit decimal; one that is not makes that side's ids strings.
-bool catalogue_ids_are_integers(const CatalogueFile& file);
+bool catalogue_ids_are_integers(const CatalogueFile& file, CatalogueSide side);
+
+/// Friends among these users, both ways; pairs of unknown users are counted and left out. Nobody is one's own friend.
+HostCsr read_friends(const FriendsFile& file, const Ids& users);
 
 }  // namespace kindred

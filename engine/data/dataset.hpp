@@ -21,12 +21,20 @@ struct InteractionColumns {
 };
 struct CatalogueColumns {
   std::string id{}, title{}, tags{};
+  std::vector<std::string> categorical{}, numeric{}, text{};
 };
 
+/// A table about items or users.
 struct CatalogueFile {
   std::filesystem::path file{};  ///< "" : none
   CatalogueColumns columns{};
   std::string tag_separator = "|";
+};
+
+/// Pairs of users, each for both.
+struct FriendsFile {
+  std::filesystem::path file{};  ///< "" : none
+  std::string user{}, other{};   ///< columns
 };
 
 /// What the rows of one user and item become: kAuto sums where values are counts or weights (utility, events, no value
@@ -45,7 +53,8 @@ struct DataOptions {
   bool binarize = false;                                      ///< every kept value becomes 1
   int64_t min_user_interactions = 1, min_item_interactions = 1;
   Normalize normalize = Normalize::kNone;  ///< of the values that a model is fitted on; see normalize.hpp
-  CatalogueFile items{};
+  CatalogueFile items{}, users{};
+  FriendsFile friends{};
 };
 
 struct SplitFiles {
@@ -80,7 +89,8 @@ struct PreparedData {
   Interactions train;
   HeldOut validation, test;
   HostCsr negatives;  ///< candidates beside a user's held-out items, users x items; rows() == 0: all items are
-  Catalogue catalogue;
+  Catalogue catalogue, user_catalogue;
+  HostCsr friends;               ///< users x users, symmetric, without values; rows() == 0: none given
   std::vector<uint8_t> fold_of;  ///< protocol "k-fold": of each entry of train, which holds everything; see take_fold
   int64_t rows_read = 0, duplicates = 0;  ///< interactions in the files; those merged into an earlier one
 };
@@ -98,7 +108,10 @@ PreparedData take_round(PreparedData& data, int round, const SplitOptions& split
 /// Train and held-out parts together, for a last fit on more data. Both must share ids.
 Interactions merge(const Interactions& train, const HostCsr& more);
 
-/// Reads a catalogue for these ids; rows of other ids are counted and left out.
-Catalogue read_catalogue(const CatalogueFile& file, const Ids& ids);
+/// Which rows a catalogue describes: names keys and usual columns.
+enum class CatalogueSide : uint8_t { kItems, kUsers };
+
+/// Reads a catalogue for these ids; rows of other ids are counted and left out. An id that stands twice is an error.
+Catalogue read_catalogue(const CatalogueFile& file, const Ids& ids, CatalogueSide side = CatalogueSide::kItems);
 
 }  // namespace kindred

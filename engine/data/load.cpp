@@ -233,10 +233,13 @@ Interactions load_interactions(Context& ctx, const std::filesystem::path& path, 
   Rows read = read_weighed(ctx, path, options);
   RawRows& rows = read.rows;
   const IdType type = options.id_type == "string" ? IdType::kString : IdType::kAuto;
-  const bool integer_items =
-      options.id_type != "auto" || options.items.file.empty() || catalogue_ids_are_integers(options.items);
-  const MergedIds users = merge_ids(rows.users, type);
-  const MergedIds items = merge_ids(rows.items, integer_items ? type : IdType::kString);
+  const auto side_type = [&](const CatalogueFile& catalogue, CatalogueSide side) {
+    const bool strings =
+        options.id_type == "auto" && !catalogue.file.empty() && !catalogue_ids_are_integers(catalogue, side);
+    return strings ? IdType::kString : type;
+  };
+  const MergedIds users = merge_ids(rows.users, side_type(options.users, CatalogueSide::kUsers));
+  const MergedIds items = merge_ids(rows.items, side_type(options.items, CatalogueSide::kItems));
   rows.users.clear();
   rows.items.clear();
   Built built =

@@ -69,6 +69,9 @@ PreparedData prepare(const DataOptions& options, const SplitOptions& split, uint
       "parts",
       {{"train", data.train.size()}, {"validation", data.validation.matrix.nnz()}, {"test", data.test.matrix.nnz()}});
   if (!options.items.file.empty()) data.catalogue = read_catalogue(options.items, *data.train.items);
+  if (!options.users.file.empty())
+    data.user_catalogue = read_catalogue(options.users, *data.train.users, CatalogueSide::kUsers);
+  if (!options.friends.file.empty()) data.friends = read_friends(options.friends, *data.train.users);
   return data;
 }
 

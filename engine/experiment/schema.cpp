@@ -266,11 +266,42 @@ std::vector<SchemaKey> make_schema() {
   t.word("id_type", {"auto", "string", "integer"}, true,
          "auto: integers where every id of that side is a 64-bit decimal that prints back as itself.",
          FIELD(data.id_type));
-  file("items.file", "Titles and tags of items, a CSV file.", FIELD(data.items.file));
+  const auto columns = [&](const std::string& name, const std::string& sentence, auto at) {
+    t.add(
+        name, "list of text", "", true, sentence,
+        [=](Config& c, const TomlValue& v) {
+          const auto* list = std::get_if<TomlArray>(&v.value);
+          if (list == nullptr) expected("a list of columns like [\"genre\", \"year\"]", v);
+          at(c).clear();
+          for (const auto& entry : *list) at(c).push_back(text_of(entry));
+        },
+        [=](const Config& c) {
+          std::string out;
+          for (const auto& column : at(const_cast<Config&>(c))) out += (out.empty() ? "" : ", ") + quote(column);
+          return out.empty() ? out : "[" + out + "]";
+        });
+  };
+  file("items.file", "A table about items, a CSV file with one row an item.", FIELD(data.items.file));
   t.text("items.columns.id", "text", true, "Column of item ids.", FIELD(data.items.columns.id));
   t.text("items.columns.title", "text", true, "Column of titles.", FIELD(data.items.columns.title));
   t.text("items.columns.tags", "text", true, "Column of tags.", FIELD(data.items.columns.tags));
+  columns("items.columns.categorical", "Columns that hold one of some words; an empty field is missing.",
+          FIELD(data.items.columns.categorical));
+  columns("items.columns.numeric", "Columns of numbers; an empty field is missing.", FIELD(data.items.columns.numeric));
+  columns("items.columns.text", "Columns of free text; an empty field is missing.", FIELD(data.items.columns.text));
   t.text("items.tag_separator", "text", true, "Between the tags of an item.", FIELD(data.items.tag_separator));
+  file("users.file", "A table about users, a CSV file with one row a user.", FIELD(data.users.file));
+  t.text("users.columns.id", "text", true, "Column of user ids.", FIELD(data.users.columns.id));
+  t.text("users.columns.title", "text", true, "Column of names.", FIELD(data.users.columns.title));
+  t.text("users.columns.tags", "text", true, "Column of tags.", FIELD(data.users.columns.tags));
+  columns("users.columns.categorical", "Columns that hold one of some words; an empty field is missing.",
+          FIELD(data.users.columns.categorical));
+  columns("users.columns.numeric", "Columns of numbers; an empty field is missing.", FIELD(data.users.columns.numeric));
+  columns("users.columns.text", "Columns of free text; an empty field is missing.", FIELD(data.users.columns.text));
+  t.text("users.tag_separator", "text", true, "Between the tags of a user.", FIELD(data.users.tag_separator));
+  file("friends.file", "Pairs of users who know each other, a CSV file.", FIELD(data.friends.file));
+  t.text("friends.columns.user", "text", true, "Column of the one.", FIELD(data.friends.user));
+  t.text("friends.columns.friend", "text", true, "Column of the other.", FIELD(data.friends.other));
 
   t.section = "split";
   t.word("protocol", {"random", "by-time", "leave-one-out", "files", "k-fold", "users", "none"}, true,

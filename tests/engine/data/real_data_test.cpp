@@ -102,10 +102,12 @@ TEST(RealData, LastFm) {
   options.columns.item = "artistID";
   options.columns.value = "weight";
   options.items.file = folder / "artists.dat";
+  options.friends.file = folder / "user_friends.dat";
   const PreparedData data = read_all(options);
   EXPECT_EQ(data.train.size(), 92'834);
   EXPECT_EQ(data.train.num_users(), 1892);
   EXPECT_EQ(data.train.num_items(), 17'632);
+  EXPECT_EQ(data.friends.nnz(), 25'434);  // 12,717 pairs, each listed both ways
   const auto& titles = data.catalogue.titles;
   EXPECT_NE(std::find(titles.begin(), titles.end(), "\"Weird Al\" Yankovic"), titles.end());
 }
