@@ -5,6 +5,8 @@
 
 #include <array>
 #include <cmath>
+#include <fstream>
+#include <map>
 #include <random>
 
 #include "tests/engine/support.hpp"
@@ -42,6 +44,22 @@ TEST(Expression, Functions) {
   EXPECT_EQ(value("abs(-3) + sqrt(16)"), 7);
   EXPECT_EQ(value("log(exp(2))"), 2);
   EXPECT_EQ(value("log1p(0)"), 0);
+}
+
+// expression_cases.py wrote the values, with Python's arithmetic: the same operations in the same order.
+TEST(Expression, AsPythonComputesThem) {
+  std::ifstream file(KINDRED_SOURCE_DIR "/tests/engine/data/expression_cases.tsv");
+  const std::map<std::string, double> columns{{"a", 0.5}, {"b", -2}, {"c", 3.25}, {"watch time", 0}};
+  int cases = 0;
+  for (std::string line; std::getline(file, line); ++cases) {
+    const size_t tab = line.find('\t');
+    const double expected = std::stod(line.substr(tab + 1));
+    const Expression e(line.substr(0, tab));
+    std::vector<double> values;
+    for (const std::string& name : e.columns()) values.push_back(columns.at(name));
+    EXPECT_NEAR(e.evaluate(values), expected, 1e-13 * std::abs(expected)) << line;
+  }
+  EXPECT_EQ(cases, 300);
 }
 
 TEST(Expression, ColumnsInOrderOfAppearance) {

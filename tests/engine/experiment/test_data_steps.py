@@ -54,6 +54,33 @@ type = "popularity"
     assert history(tmp_path / "run/model.h5") == {(user, item): value for user, item, value in kept}
 
 
+def test_retailrocket_events_have_weights(run, need, tmp_path):
+    shop = need("retailrocket")
+    weights, kinds = {"view": 1.0, "add_to_cart": 3.5, "purchase": 10.0}, {}
+    with open(tmp_path / "events.csv", "w", encoding="utf-8") as out:
+        out.write("visitorid,itemid,kind\n")
+        for kind in weights:
+            lines = (shop / f"{kind}_ecommerce.dat").read_text().splitlines()
+            columns = lines[0].split("\t")
+            user_at, item_at = columns.index("visitorid"), columns.index("itemid")
+            for line in lines[1:]:
+                user, item = line.split("\t")[user_at], line.split("\t")[item_at]
+                out.write(f"{user},{item},{kind}\n")
+                pair = int(user), int(item)
+                kinds[pair] = kinds.get(pair, 0) + weights[kind]
+    fit(run, tmp_path, '''
+[data]
+interactions = "events.csv"
+columns = { user = "visitorid", item = "itemid" }
+events = { view = 1, add_to_cart = 3.5, purchase = 10 }
+[split]
+protocol = "none"
+[model]
+type = "popularity"
+''')
+    assert history(tmp_path / "run/model.h5") == kinds  # multiples of a half: exact
+
+
 @pytest.mark.parametrize("method", ["subtract-user-mean", "subtract-item-mean", "z-score", "baseline"])
 def test_movielens_rmse_is_on_the_scale_of_stars(run, need, tmp_path, method):
     """A model without factors' help (huge regularization) predicts what the normalization took off, from train alone."""
