@@ -2,9 +2,8 @@
 // The only file that includes toml++.
 #include "engine/core/toml.hpp"
 
-// toml++ 3.3 asserts, and under NDEBUG assumes, that a table's name starts well, before it checks just that: with
-// either,
-// "[=]" is undefined. Without both its own error is what remains.
+// toml++ 3.3 asserts that a table's name starts well before it checks just that, and under NDEBUG assumes it, so that
+// "[=]" is undefined. Without either its own error is what remains.
 #undef NDEBUG
 #define TOML_ASSERT(condition) static_assert(true)
 #include <toml++/toml.h>
