@@ -1,99 +1,134 @@
 // SPDX-License-Identifier: Apache-2.0
-// One pass over the users: lists of the longest k give every list metric, scores of the held-out pairs give rmse and
-// mae.
+// Lists, candidates and pairs are brought to the judge: from a model by asking it, from lists by looking them up.
 #include "engine/evaluate/evaluate.hpp"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
-#include "kernels/philox.hpp"
+#include "engine/core/error.hpp"
+#include "engine/core/interrupt.hpp"
+#include "engine/evaluate/bootstrap.hpp"
+#include "engine/evaluate/judge.hpp"
 #include "kernels/topk.hpp"
 
 namespace kindred {
 namespace {
 
-constexpr uint32_t kSampleStage = 20, kBootstrapStage = 21;
-constexpr int kBootstrapDraws = 1000;
-constexpr size_t kBatch = 4096;  // users whose lists are held at a time
+constexpr size_t kBatch = 4096;             // users whose lists are held at a time
+constexpr size_t kPairs = size_t{4} << 20;  // scores that are held at a time
 
-/// A user's relevant held-out items, ascending, with their gains; and how many there are, unknown ones included.
-struct Relevant {
-  std::vector<int32_t> items;
-  std::vector<float> gains, ideal;
-  int64_t count = 0;
+/// Scores of pairs of rows.
+using Score = std::function<std::vector<float>(std::span<const int32_t> users, std::span<const int32_t> items)>;
+
+/// Calls body(positions) for batches of ranked users.
+template <class Body>
+void for_batches(const Judge& judge, size_t batch, const Body& body) {
+  const auto ranked = judge.ranked();
+  for (size_t begin = 0; begin < ranked.size(); begin += batch) {
+    check_interrupt();
+    body(ranked.subspan(begin, std::min(batch, ranked.size() - begin)));
+  }
+}
+
+/// Some items for each of a batch of users, with their scores.
+struct Scored {
+  std::vector<size_t> offsets{0};
+  std::vector<int32_t> users, items;
+  std::vector<float> scores;
+
+  void add(int32_t user, std::span<const int32_t> of_user) {
+    users.insert(users.end(), of_user.size(), user);
+    items.insert(items.end(), of_user.begin(), of_user.end());
+    offsets.push_back(items.size());
+  }
+  ListRow row(size_t q) const {
+    const size_t begin = offsets[q], count = offsets[q + 1] - begin;
+    return {std::span(items).subspan(begin, count), std::span(scores).subspan(begin, count), true};
+  }
+  /// Each user's items by (score descending, item ascending).
+  void sort() {
+    std::vector<std::pair<float, int32_t>> order;
+    for (size_t q = 0; q + 1 < offsets.size(); ++q) {
+      order.clear();
+      for (size_t e = offsets[q]; e < offsets[q + 1]; ++e) order.emplace_back(-scores[e], items[e]);
+      std::ranges::sort(order);
+      for (size_t e = offsets[q]; const auto& [negative, item] : order) scores[e] = -negative, items[e++] = item;
+    }
+  }
 };
 
-Relevant relevant_of(const HeldOut& held_out, int32_t user, const EvaluateOptions& options) {
-  Relevant out;
-  const auto& m = held_out.matrix;
-  for (int64_t e = m.offsets[static_cast<size_t>(user)]; e < m.offsets[static_cast<size_t>(user) + 1]; ++e) {
-    const float value = m.value(e);
-    if (value < options.relevant_min || (options.gain_by_value && !(value > 0))) continue;
-    out.items.push_back(m.indices[static_cast<size_t>(e)]);
-    out.gains.push_back(options.gain_by_value ? value : 1.f);
+void bring_pairs(Judge& judge, const HostCsr& held_out, const Score& score) {
+  const auto users = judge.users();
+  for (size_t begin = 0; begin < users.size(); begin += kBatch) {
+    check_interrupt();
+    const size_t end = std::min(users.size(), begin + kBatch);
+    Scored pairs;
+    for (size_t u = begin; u < end; ++u) pairs.add(users[u], held_out.row(users[u]));
+    judge.take_pairs(begin, end, score(pairs.users, pairs.items));
   }
-  out.ideal = out.gains;
-  const int32_t unknown = held_out.unknown.empty() ? 0 : held_out.unknown[static_cast<size_t>(user)];
-  if (!options.gain_by_value) out.ideal.insert(out.ideal.end(), static_cast<size_t>(unknown), 1.f);
-  std::ranges::sort(out.ideal, std::greater<>());
-  out.count = static_cast<int64_t>(out.items.size()) + unknown;
-  return out;
 }
 
-/// Users with something relevant held out; a sample of them by the seed where `most` is above 0.
-std::vector<int32_t> users_to_evaluate(const HeldOut& held_out, const EvaluateOptions& options) {
-  std::vector<int32_t> users;
-  for (int64_t u = 0; u < held_out.matrix.rows(); ++u)
-    if (relevant_of(held_out, static_cast<int32_t>(u), options).count > 0) users.push_back(static_cast<int32_t>(u));
-  if (options.users > 0 && static_cast<int64_t>(users.size()) > options.users) {
-    // The users with the smallest keys: the same sample whatever the order of rows.
-    const Philox philox{options.seed, kSampleStage};
-    const auto key = [&](int32_t user) {
-      const auto draw = philox(static_cast<uint64_t>(user));
-      return std::pair(uint64_t{draw[0]} << 32 | draw[1], user);
-    };
-    std::ranges::nth_element(users, users.begin() + options.users, {}, key);
-    users.resize(static_cast<size_t>(options.users));
-    std::ranges::sort(users);
-  }
-  return users;
+void bring_positives(Judge& judge, const Score& score) {
+  std::vector<float> all;
+  for_batches(judge, kBatch, [&](std::span<const size_t> positions) {
+    Scored pairs;
+    for (const size_t p : positions) pairs.add(judge.users()[p], judge.positives_of(p));
+    const auto scores = score(pairs.users, pairs.items);
+    all.insert(all.end(), scores.begin(), scores.end());
+  });
+  judge.take_positives(std::move(all));
 }
 
-/// The gains of a list of which the first k count. Within equal scores items without gain come first; false where equal
-/// scores at the end of the list leave open whether a relevant one would be among the first k.
-bool gains_of(std::span<const int32_t> items, std::span<const float> scores, const Relevant& relevant, size_t k,
-              std::vector<float>& gains) {
-  gains.assign(items.size(), 0.f);
-  size_t length = 0;
-  while (length < items.size() && items[length] >= 0) ++length;
-  const bool complete = length < items.size();  // there are no more candidates
-  for (size_t begin = 0, end; begin < length; begin = end) {
-    for (end = begin + 1; end < length && scores[end] == scores[begin];) ++end;
-    std::vector<float> hits;
-    for (size_t r = begin; r < end; ++r) {
-      const auto at = std::ranges::lower_bound(relevant.items, items[r]);
-      if (at != relevant.items.end() && *at == items[r])
-        hits.push_back(relevant.gains[static_cast<size_t>(at - relevant.items.begin())]);
+/// Negatives and held-out items: their order is all there is to judge.
+void bring_candidates(Judge& judge, const Score& score, bool lists) {
+  for_batches(judge, kBatch, [&](std::span<const size_t> positions) {
+    Scored candidates;
+    for (const size_t p : positions) candidates.add(judge.users()[p], judge.candidates_of(p));
+    candidates.scores = score(candidates.users, candidates.items);
+    candidates.sort();
+    const auto rows = [&](size_t q) { return candidates.row(q); };
+    if (lists) judge.take_lists(positions, rows);
+    if (judge.wants(MetricScope::kCandidates)) judge.take_candidates(positions, rows);
+  });
+}
+
+// ---- models
+
+ItemFacts facts_of(const FittedModel& model, const EvaluationData& data, const EvaluateOptions& options) {
+  ItemFacts facts{.items = model.num_items(), .had_by = model.item_count, .users = model.num_users()};
+  if (std::ranges::none_of(options.metrics, [](auto m) { return m.kind == MetricKind::kDiversity; })) return facts;
+  if (const auto* factors = std::get_if<Factors>(&model.scorer)) {
+    facts.unit_vectors = factors->items;
+    for (int64_t i = 0; i < facts.unit_vectors.rows; ++i) {
+      const auto row = facts.unit_vectors.row(i);
+      const double length = std::sqrt(std::inner_product(row.begin(), row.end(), row.begin(), 0.0));
+      for (float& v : row) v = length > 0 ? static_cast<float>(v / length) : 0;
     }
-    std::ranges::sort(hits);
-    const size_t others = end - begin - hits.size();
-    if (end == length && !complete) {  // more items of this score may follow, each of which goes before the hits
-      if (!hits.empty() && begin + others < k) return false;
-      hits.clear();
-    }
-    std::ranges::copy(hits, gains.begin() + static_cast<std::ptrdiff_t>(begin + others));
+  } else if (data.catalogue != nullptr && data.catalogue->tags.rows() > 0) {
+    facts.tags = &data.catalogue->tags;
   }
-  gains.resize(std::min(k, items.size()));
-  return true;
+  return facts;
 }
 
-/// The same for one user whose ties the list of a batch leaves open: the list goes on, page by page, each without what
-/// the pages before it held, until the ties are decided.
-void decide_ties(Recommender& recommender, int32_t user, const Exclusions& exclude, const Relevant& relevant, size_t k,
-                 std::vector<float>& gains) {
+void check_sense(const FittedModel& model, const EvaluationData& data, const EvaluateOptions& options) {
+  const bool tags = data.catalogue != nullptr && data.catalogue->tags.rows() > 0;
+  for (const auto& metric : options.metrics) {
+    const auto reason = objection(metric, model.predicts_values, model.link == Link::kSigmoid,
+                                  tags || std::holds_alternative<Factors>(model.scorer));
+    if (!reason.empty()) throw InputError(fmt::format("{}; '{}' is none", reason, model.model));
+  }
+}
+
+/// A list whose ties are open goes on, page by page, each without what the pages before it held, until they are
+/// decided.
+void bring_longer_list(Judge& judge, Recommender& recommender, size_t position, const Exclusions& exclude) {
+  const int32_t user = judge.users()[position];
   std::vector<int32_t> items;
   std::vector<float> scores;
+  bool whole = false;
   do {
     HostCsr listed;  // in this user's row; nothing in those before it
     listed.offsets.assign(static_cast<size_t>(user) + 1, 0);
@@ -103,114 +138,163 @@ void decide_ties(Recommender& recommender, int32_t user, const Exclusions& exclu
     Exclusions both = exclude;
     both.matrices.push_back(&listed);
     const TopK page = recommender.for_users({&user, 1}, kMaxTopK, both);
-    items.insert(items.end(), page.items.begin(), page.items.end());
-    scores.insert(scores.end(), page.scores.begin(), page.scores.end());
-  } while (!gains_of(items, scores, relevant, k, gains));
+    const auto end = std::ranges::find(page.items, -1);
+    whole = end != page.items.end();
+    items.insert(items.end(), page.items.begin(), end);
+    scores.insert(scores.end(), page.scores.begin(), page.scores.begin() + (end - page.items.begin()));
+  } while (!judge.take_lists({&position, 1}, [&](size_t) { return ListRow{items, scores, whole}; }).empty());
 }
 
-std::vector<MetricValue> summarize(const Evaluation& evaluation, const EvaluateOptions& options,
-                                   const std::vector<std::vector<double>>& sums, const std::vector<double>& weights) {
-  const size_t users = evaluation.users.size(), metrics = evaluation.metrics.size();
-  // A metric's mean is sum / weight over users: weight 1 for lists, the number of pairs for rmse and mae.
-  const auto mean = [&](size_t m, double sum, double weight, double count) {
-    const MetricKind kind = evaluation.metrics[m].kind;
-    if (kind == MetricKind::kRmse) return std::sqrt(sum / std::max(1.0, weight));
-    return sum / (kind == MetricKind::kMae ? std::max(1.0, weight) : count);
-  };
-  std::vector<MetricValue> out(metrics);
-  const double pairs = std::accumulate(weights.begin(), weights.end(), 0.0);
-  for (size_t m = 0; m < metrics; ++m) {
-    const double sum = std::accumulate(sums[m].begin(), sums[m].end(), 0.0);
-    out[m].mean = out[m].low = out[m].high = users > 0 ? mean(m, sum, pairs, static_cast<double>(users)) : 0;
-  }
-  if (!options.intervals || users == 0) return out;
+void bring_lists(Judge& judge, Recommender& recommender, const Exclusions& exclude) {
+  for_batches(judge, kBatch, [&](std::span<const size_t> positions) {
+    std::vector<int32_t> users;
+    for (const size_t p : positions) users.push_back(judge.users()[p]);
+    const TopK lists = recommender.for_users(users, judge.longest(), exclude);
+    const auto open = judge.take_lists(positions, [&](size_t q) {
+      const auto items = lists.row(static_cast<int64_t>(q));
+      const auto length = static_cast<size_t>(std::ranges::find(items, -1) - items.begin());
+      return ListRow{items.subspan(0, length), lists.row_scores(static_cast<int64_t>(q)).subspan(0, length),
+                     length < items.size()};
+    });
+    for (const size_t q : open) bring_longer_list(judge, recommender, positions[q], exclude);
+  });
+}
 
-  std::vector<std::vector<double>> draws(metrics, std::vector<double>(kBootstrapDraws));
-  const Philox philox{options.seed, kBootstrapStage};
-  std::vector<double> sum(metrics);
-  for (int draw = 0; draw < kBootstrapDraws; ++draw) {
-    std::ranges::fill(sum, 0.0);
-    double weight = 0;
-    for (size_t u = 0; u < users; u += 4) {
-      const auto four = philox(u / 4, static_cast<uint32_t>(draw));
-      for (size_t l = 0; l < std::min<size_t>(4, users - u); ++l) {
-        const auto who = static_cast<size_t>(uint64_t{four[l]} * users >> 32);
-        for (size_t m = 0; m < metrics; ++m) sum[m] += sums[m][who];
-        weight += weights[who];
-      }
+/// Every item's score for every user; what was seen is passed over by the judge.
+void bring_all_scores(Judge& judge, const Score& score, int64_t items) {
+  std::vector<int32_t> every(static_cast<size_t>(items));
+  std::iota(every.begin(), every.end(), 0);
+  for_batches(judge, std::max<size_t>(1, kPairs / std::max<size_t>(1, every.size())),
+              [&](std::span<const size_t> positions) {
+                Scored all;
+                for (const size_t p : positions) all.add(judge.users()[p], every);
+                all.scores = score(all.users, all.items);
+                judge.take_candidates(positions, [&](size_t q) { return all.row(q); });
+              });
+}
+
+// ---- lists
+
+/// The rows of lists that are candidates, in order.
+Scored candidates_in(Judge& judge, const RankedLists& lists, const EvaluationData& data, const EvaluateOptions& options,
+                     std::span<const size_t> positions) {
+  Scored out;
+  for (const size_t p : positions) {
+    const int32_t user = judge.users()[p];
+    const auto items = lists.matrix.row(user);
+    const auto scores = lists.matrix.row_values(user);
+    const std::vector<int32_t> candidates = options.only_negatives ? judge.candidates_of(p) : std::vector<int32_t>();
+    for (size_t e = 0; e < items.size(); ++e) {
+      const bool seen = options.filter_seen && std::ranges::any_of(data.seen, [&](const HostCsr* matrix) {
+                          return std::ranges::binary_search(matrix->row(user), items[e]);
+                        });
+      if (seen || (options.only_negatives && !std::ranges::binary_search(candidates, items[e]))) continue;
+      out.items.push_back(items[e]);
+      out.scores.push_back(scores[e]);
     }
-    for (size_t m = 0; m < metrics; ++m)
-      draws[m][static_cast<size_t>(draw)] = mean(m, sum[m], weight, static_cast<double>(users));
-  }
-  for (size_t m = 0; m < metrics; ++m) {
-    std::ranges::sort(draws[m]);
-    out[m].low = draws[m][kBootstrapDraws / 40];
-    out[m].high = draws[m][kBootstrapDraws - 1 - kBootstrapDraws / 40];
+    out.offsets.push_back(out.items.size());
   }
   return out;
 }
 
+void bring_lists(Judge& judge, const RankedLists& lists, const EvaluationData& data, const EvaluateOptions& options) {
+  if (data.seen.empty() && !options.only_negatives) {
+    judge.take_lists(judge.ranked(), [&](size_t q) {
+      const int32_t user = judge.users()[judge.ranked()[q]];
+      return ListRow{lists.matrix.row(user), lists.matrix.row_values(user), true};
+    });
+    return;
+  }
+  for_batches(judge, kBatch, [&](std::span<const size_t> positions) {
+    const Scored rows = candidates_in(judge, lists, data, options, positions);
+    judge.take_lists(positions, [&](size_t q) { return rows.row(q); });
+  });
+}
+
+/// Looks scores up; every pair must be in the lists.
+std::vector<float> look_up(const RankedLists& lists, std::span<const int32_t> users, std::span<const int32_t> items,
+                           const std::string& who_asks) {
+  std::vector<float> out;
+  std::vector<std::pair<int32_t, float>> by_item;
+  int64_t missing = 0;
+  for (size_t e = 0; e < users.size(); ++e) {
+    if (e == 0 || users[e] != users[e - 1]) {
+      by_item.clear();
+      const auto row = lists.matrix.row(users[e]);
+      for (size_t r = 0; r < row.size(); ++r) by_item.emplace_back(row[r], lists.matrix.row_values(users[e])[r]);
+      std::ranges::sort(by_item);
+    }
+    const auto found = std::ranges::lower_bound(by_item, items[e], {}, &std::pair<int32_t, float>::first);
+    const bool there = found != by_item.end() && found->first == items[e];
+    missing += !there;
+    out.push_back(there ? found->second : 0);
+  }
+  if (missing > 0)
+    throw InputError(fmt::format("{} needs a score of every pair it is about; the lists lack {} of {}", who_asks,
+                                 missing, users.size()));
+  return out;
+}
+
+void check_sense(const RankedLists& lists, const EvaluationData& data, const EvaluateOptions& options) {
+  const bool tags = data.catalogue != nullptr && data.catalogue->tags.rows() > 0;
+  for (const auto& metric : options.metrics) {
+    const auto name = metric.name();
+    if (metric.kind == MetricKind::kDiversity && !tags) throw InputError(name + " of lists needs tags of the items");
+    if ((metric.kind == MetricKind::kNovelty || metric.kind == MetricKind::kCoverage) && data.seen.empty())
+      throw InputError(name + " of lists needs the train part: it says which items there are and who has had them");
+    if (metric.scope() == MetricScope::kCandidates && !options.only_negatives)
+      throw InputError(name + " of lists needs negatives: among all items most have no score");
+    if (metric.kind == MetricKind::kLogloss &&
+        !std::ranges::all_of(lists.matrix.values, [](float v) { return v >= 0 && v <= 1; }))
+      throw InputError("logloss needs scores that are probabilities, from 0 to 1");
+  }
+}
+
+ItemFacts facts_of(const RankedLists& lists, const EvaluationData& data) {
+  ItemFacts facts{.items = lists.matrix.cols, .users = lists.matrix.rows()};
+  if (!data.seen.empty()) {
+    facts.had_by.resize(static_cast<size_t>(facts.items));
+    for (const int32_t item : data.seen.front()->indices) ++facts.had_by[static_cast<size_t>(item)];
+  }
+  if (data.catalogue != nullptr && data.catalogue->tags.rows() > 0) facts.tags = &data.catalogue->tags;
+  return facts;
+}
+
 }  // namespace
 
-Evaluation evaluate(Context& ctx, const FittedModel& model, const std::vector<const HostCsr*>& seen,
-                    const HeldOut& held_out, const EvaluateOptions& options) {
-  Evaluation out;
-  out.metrics = options.metrics;
-  out.users = users_to_evaluate(held_out, options);
-  out.per_user.assign(out.metrics.size(), std::vector<double>(out.users.size()));
-  std::vector<std::vector<double>> sums(out.metrics.size(), std::vector<double>(out.users.size()));
-  std::vector<double> weights(out.users.size(), 1.0);
-
-  int longest = 0;
-  bool pairs = false;
-  for (const auto& metric : out.metrics) longest = std::max(longest, metric.k), pairs = pairs || metric.k == 0;
+Evaluation evaluate(Context& ctx, const FittedModel& model, const EvaluationData& data,
+                    const EvaluateOptions& options) {
+  check_sense(model, data, options);
+  Judge judge(ctx, data, options, facts_of(model, data, options));
   Recommender recommender(ctx, model);
-  const Exclusions exclude{options.filter_seen ? seen : std::vector<const HostCsr*>{}};
+  const Score score = [&](auto users, auto items) { return recommender.score(users, items); };
+  if (judge.wants(MetricKind::kAucGlobal)) bring_positives(judge, score);
+  if (options.only_negatives) {
+    if (judge.longest() > 0 || judge.wants(MetricScope::kCandidates)) bring_candidates(judge, score, true);
+  } else {
+    if (judge.longest() > 0)
+      bring_lists(judge, recommender, {options.filter_seen ? data.seen : std::vector<const HostCsr*>{}});
+    if (judge.wants(MetricScope::kCandidates)) bring_all_scores(judge, score, model.num_items());
+  }
+  if (judge.wants(MetricScope::kPairs)) bring_pairs(judge, data.held_out.matrix, score);
+  Evaluation out = judge.finish();
+  summarize(ctx, out, options.seed, options.intervals);
+  return out;
+}
 
-  for (size_t begin = 0; begin < out.users.size() && longest > 0; begin += kBatch) {
-    const auto users = std::span(out.users).subspan(begin, std::min(kBatch, out.users.size() - begin));
-    const TopK lists = recommender.for_users(users, longest, exclude);
-    std::vector<float> gains;
-    for (size_t q = 0; q < users.size(); ++q) {
-      const Relevant relevant = relevant_of(held_out, users[q], options);
-      const auto k = static_cast<size_t>(longest);
-      if (!gains_of(lists.row(static_cast<int64_t>(q)), lists.row_scores(static_cast<int64_t>(q)), relevant, k, gains))
-        decide_ties(recommender, users[q], exclude, relevant, k, gains);
-      for (size_t m = 0; m < out.metrics.size(); ++m)
-        if (out.metrics[m].k > 0)
-          out.per_user[m][begin + q] = sums[m][begin + q] =
-              list_metric(out.metrics[m], gains, relevant.ideal, relevant.count);
-    }
-  }
-  if (pairs) {
-    for (size_t begin = 0; begin < out.users.size(); begin += kBatch) {
-      const size_t end = std::min(out.users.size(), begin + kBatch);
-      std::vector<int32_t> who, what;
-      for (size_t u = begin; u < end; ++u)
-        for (const int32_t item : held_out.matrix.row(out.users[u])) who.push_back(out.users[u]), what.push_back(item);
-      const std::vector<float> scores = recommender.score(who, what);
-      size_t at = 0;
-      for (size_t u = begin; u < end; ++u) {
-        const int64_t first = held_out.matrix.offsets[static_cast<size_t>(out.users[u])];
-        const auto count = static_cast<int64_t>(held_out.matrix.row(out.users[u]).size());
-        double squares = 0, distances = 0;
-        for (int64_t e = 0; e < count; ++e, ++at) {
-          const double error = double{scores[at]} - held_out.matrix.value(first + e);
-          squares += error * error;
-          distances += std::abs(error);
-        }
-        weights[u] = static_cast<double>(count);
-        for (size_t m = 0; m < out.metrics.size(); ++m) {
-          if (out.metrics[m].k > 0) continue;
-          const bool rmse = out.metrics[m].kind == MetricKind::kRmse;
-          sums[m][u] = rmse ? squares : distances;
-          const double n = std::max<double>(1, weights[u]);
-          out.per_user[m][u] = rmse ? std::sqrt(squares / n) : distances / n;
-        }
-      }
-    }
-  }
-  out.values = summarize(out, options, sums, weights);
+Evaluation evaluate(Context& ctx, const RankedLists& lists, const EvaluationData& data,
+                    const EvaluateOptions& options) {
+  check_sense(lists, data, options);
+  Judge judge(ctx, data, options, facts_of(lists, data));
+  const auto scores_for = [&](const char* metric) {
+    return Score([&lists, metric](auto users, auto items) { return look_up(lists, users, items, metric); });
+  };
+  if (judge.longest() > 0) bring_lists(judge, lists, data, options);
+  if (judge.wants(MetricKind::kAucGlobal)) bring_positives(judge, scores_for("auc_global"));
+  if (judge.wants(MetricScope::kCandidates)) bring_candidates(judge, scores_for("auc"), false);
+  if (judge.wants(MetricScope::kPairs)) bring_pairs(judge, data.held_out.matrix, scores_for("a metric of pairs"));
+  Evaluation out = judge.finish();
+  summarize(ctx, out, options.seed, options.intervals);
   return out;
 }
 

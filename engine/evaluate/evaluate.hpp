@@ -1,33 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// Metrics of ranked lists and of predicted values against held-out interactions. Definitions: docs/evaluation.md.
+// A model, or lists that any tool made, against held-out interactions. Definitions: docs/evaluation.md.
 #pragma once
+#include <limits>
 #include <string>
 #include <vector>
 
 #include "engine/data/dataset.hpp"
+#include "engine/evaluate/lists.hpp"
+#include "engine/evaluate/metrics.hpp"
 #include "engine/recommend/recommender.hpp"
 
 namespace kindred {
 
-enum class MetricKind : uint8_t { kRecall, kPrecision, kHit, kNdcg, kMap, kMrr, kRmse, kMae };
-
-struct MetricSpec {
-  MetricKind kind;
-  int k = 0;                 ///< list length; 0 for rmse and mae
-  std::string name() const;  ///< "ndcg@10", "rmse"
-  bool larger_is_better() const { return kind != MetricKind::kRmse && kind != MetricKind::kMae; }
-};
-
-/// "recall@20". InputError for what is not a metric, with the nearest name.
-MetricSpec parse_metric(std::string_view text);
-
-struct MetricValue {
-  double mean = 0, low = 0, high = 0;  ///< low, high: 95 % bootstrap interval over users, 1,000 draws by the seed
-};
-
 struct EvaluateOptions {
   std::vector<MetricSpec> metrics;
-  bool filter_seen = true;
+  bool filter_seen = true;      ///< what a user has seen is no candidate
+  bool only_negatives = false;  ///< candidates are negatives and held-out items, not all items
+  int negatives = 100;          ///< drawn for a user where no file gives them
   float relevant_min = -std::numeric_limits<float>::infinity();
   bool gain_by_value = false;
   int64_t users = 0;  ///< at most so many users, drawn by the seed; 0: all
@@ -35,22 +24,40 @@ struct EvaluateOptions {
   bool intervals = true;
 };
 
-struct Evaluation {
-  std::vector<MetricSpec> metrics;
-  std::vector<MetricValue> values;            ///< as metrics
-  std::vector<int32_t> users;                 ///< rows of the users evaluated, ascending
-  std::vector<std::vector<double>> per_user;  ///< [metric][position in users]; for rmse and mae the user's own error
+/// What an evaluation is held against; all matrices have the rows of the users and the columns of the items.
+struct EvaluationData {
+  const HeldOut& held_out;
+  std::vector<const HostCsr*> seen;      ///< train, and in a test validation too
+  const HostCsr* negatives = nullptr;    ///< from a file; null: drawn where options.only_negatives
+  const Catalogue* catalogue = nullptr;  ///< tags, for the diversity of models without item vectors
 };
 
-/// seen: matrices whose items are no candidates (train, and in a test validation too). Lists of max k are drawn in
-/// batches; a relevant item loses ties, also against items beyond the cut (the lists are asked for again, longer, where
-/// equal scores cross it). Cost: that of the lists, plus O(k) a user and metric.
-Evaluation evaluate(Context& ctx, const FittedModel& model, const std::vector<const HostCsr*>& seen,
-                    const HeldOut& held_out, const EvaluateOptions& options);
+struct MetricValue {
+  double mean = 0;
+  /// 95 % bootstrap interval over users, 1,000 draws by the seed; NaN where there is none (coverage).
+  double low = std::numeric_limits<double>::quiet_NaN(), high = low;
+};
 
-/// Metrics of one list, for tests and other callers: `hits[r]` is the gain of the item at rank r + 1 (0: not relevant);
-/// `ideal` the user's relevant gains, descending; `relevant` their number, unknown ones included.
-double list_metric(const MetricSpec& metric, std::span<const float> hits, std::span<const float> ideal,
-                   int64_t relevant);
+/// A metric is sum / weight over users (rmse: its root), so that any resample of the users has its value too.
+struct Evaluation {
+  std::vector<MetricSpec> metrics;
+  std::string candidates;           ///< "" for all, "/100neg" for drawn negatives, "/neg" for those of a file
+  std::vector<int32_t> users;       ///< rows of the users evaluated, ascending
+  int64_t users_with_relevant = 0;  ///< those among them that metrics other than of pairs are about
+  std::vector<std::vector<double>> sums, weights;  ///< [metric][position in users]; empty for coverage
+  std::vector<MetricValue> values;                 ///< as metrics
+
+  std::string name(size_t metric) const { return metrics[metric].name() + candidates; }
+  /// A user's own value; NaN where it is not defined (a weight of 0).
+  double of_user(size_t metric, size_t position) const;
+};
+
+/// A relevant item loses ties, also against items beyond the cut (the lists are asked for again, longer, where equal
+/// scores cross it); in auc ties count half. Throws InputError for a metric that makes no sense for the model.
+/// Cost: that of the lists; auc: a score for each user and candidate.
+Evaluation evaluate(Context& ctx, const FittedModel& model, const EvaluationData& data, const EvaluateOptions& options);
+
+/// The same for lists. Metrics of pairs and auc need the scores of all pairs concerned; novelty needs what was seen.
+Evaluation evaluate(Context& ctx, const RankedLists& lists, const EvaluationData& data, const EvaluateOptions& options);
 
 }  // namespace kindred

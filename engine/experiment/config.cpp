@@ -51,6 +51,12 @@ bool is_section(const std::string& name) {
   return std::ranges::any_of(schema(), [&](const auto& key) { return key.name.starts_with(name + "."); });
 }
 
+/// What to ask for instead of a metric that makes no sense for the model.
+std::string advice(const MetricSpec& metric) {
+  return metric.kind == MetricKind::kLogloss ? "use a ranking metric like ndcg@10"
+                                             : "use model.feedback = \"explicit\" or a ranking metric like ndcg@10";
+}
+
 /// Gives a value to its field, file names as paths that hold from anywhere.
 void read_key(Config& config, const SchemaKey& key, TomlValue value, const std::filesystem::path& config_file) {
   auto* text = std::get_if<std::string>(&value.value);
@@ -92,11 +98,11 @@ void complete(Config& c, const std::string& file, const std::vector<std::pair<st
     if (!given("model.alpha")) c.als.alpha = c.als.params.objective == AlsObjective::kHuKoren ? 1 : 0;
     if (is_explicit && !given("model.regularization")) c.als.params.regularization = 0.05f;
   }
-  for (const auto& metric : c.evaluate.metrics)
-    if (metric.k == 0 && !predicts_values(c))
-      throw InputError(
-          at("evaluate.metrics") + ": " + metric.name() +
-          " needs a model that predicts values; use model.feedback = \"explicit\" or a ranking metric like ndcg@10");
+  const auto check_sense = [&](const MetricSpec& metric, const char* key) {
+    const std::string reason = objection(metric, predicts_values(c), false, true);
+    if (!reason.empty()) throw InputError(at(key) + ": " + reason + "; " + advice(metric));
+  };
+  for (const auto& metric : c.evaluate.metrics) check_sense(metric, "evaluate.metrics");
   if (c.evaluate.metrics.empty()) {
     const std::vector<std::string> ranking{"recall@20", "ndcg@10"}, values_too{"rmse", "mae", "ndcg@10"};
     for (const auto& name : predicts_values(c) ? values_too : ranking) c.evaluate.metrics.push_back(parse_metric(name));
@@ -104,9 +110,7 @@ void complete(Config& c, const std::string& file, const std::vector<std::pair<st
 
   if (!c.early_stopping.metric.empty()) {
     const auto metric = parse_metric(c.early_stopping.metric);
-    if (metric.k == 0 && !predicts_values(c))
-      throw InputError(at("train.early_stopping.metric") + ": " + metric.name() +
-                       " needs a model that predicts values");
+    check_sense(metric, "train.early_stopping.metric");
     const bool watched =
         std::ranges::any_of(c.evaluate.metrics, [&](const auto& m) { return m.name() == metric.name(); });
     if (!watched) c.evaluate.metrics.push_back(metric);

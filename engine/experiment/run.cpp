@@ -13,9 +13,9 @@
 #include "engine/core/interrupt.hpp"
 #include "engine/core/log.hpp"
 #include "engine/data/normalize.hpp"
+#include "engine/experiment/report.hpp"
 #include "engine/experiment/selection.hpp"
 #include "engine/store/model_file.hpp"
-#include "engine/store/text.hpp"
 
 namespace kindred {
 namespace {
@@ -25,19 +25,8 @@ Json metrics_json(const Evaluation& evaluation) {
   Json out = Json::object();
   for (size_t m = 0; m < evaluation.metrics.size(); ++m) {
     const MetricValue& value = evaluation.values[m];
-    out[evaluation.metrics[m].name()] = {{"mean", value.mean}, {"low", value.low}, {"high", value.high}};
-  }
-  return out;
-}
-
-/// "test" metrics as a table for people.
-std::string metrics_table(const Evaluation& evaluation) {
-  if (evaluation.metrics.empty()) return "nothing was held out for a test: no metrics\n";
-  std::string out = fmt::format("{:<14} {:>10}   {}\n", "test", "mean", "95 % interval");
-  for (size_t m = 0; m < evaluation.metrics.size(); ++m) {
-    const MetricValue& value = evaluation.values[m];
-    out += fmt::format("{:<14} {:>10.4f}   {:.4f} to {:.4f}\n", evaluation.metrics[m].name(), value.mean, value.low,
-                       value.high);
+    Json& entry = out[evaluation.name(m)] = {{"mean", value.mean}};
+    if (!std::isnan(value.low)) entry["low"] = value.low, entry["high"] = value.high;
   }
   return out;
 }
@@ -66,20 +55,6 @@ void note_small_data(const Interactions& train) {
   const auto& values = train.matrix.values;
   if (values.size() > 1 && std::ranges::all_of(values, [&](float v) { return v == values[0]; }))
     log_info("all values are equal", {{"value", static_cast<double>(values[0])}});
-}
-
-void write_per_user(const Evaluation& evaluation, const Ids& users, const std::filesystem::path& path) {
-  PendingFile file(path);
-  std::string line = "user";
-  for (const auto& metric : evaluation.metrics) line += "," + metric.name();
-  file.write(line + "\n");
-  for (size_t u = 0; u < evaluation.users.size(); ++u) {
-    line.clear();
-    append_csv(line, users.text(evaluation.users[u]));
-    for (const auto& values : evaluation.per_user) line += "," + format_double(values[u]);
-    file.write(line + "\n");
-  }
-  file.commit();
 }
 
 KeepHistory history_kept(const std::string& word) {
@@ -123,7 +98,10 @@ Evaluation evaluate_test(const Config& config, Context& ctx, const FittedModel& 
   if (data.test.empty()) return {};
   EvaluateOptions options = config.evaluate;
   options.users = config.test_users;
-  return evaluate(ctx, model, {&data.train.matrix, &data.validation.matrix}, data.test, options);
+  return evaluate(
+      ctx, model,
+      {.held_out = data.test, .seen = {&data.train.matrix, &data.validation.matrix}, .catalogue = &data.catalogue},
+      options);
 }
 
 void move_to_train(PreparedData& data, HeldOut& part) {
@@ -144,14 +122,17 @@ Json describe_run(const Config& config, const Context& ctx, const PreparedData& 
           {"git", KINDRED_GIT},
           {"content_hash", ""},
           {"protocol",
-           {{"split", config.split.protocol}, {"filter_seen", config.evaluate.filter_seen}, {"refit", config.refit}}},
+           {{"split", config.split.protocol},
+            {"candidates", config.evaluate.only_negatives ? "negatives" : "all"},
+            {"filter_seen", config.evaluate.filter_seen},
+            {"refit", config.refit}}},
           {"data",
            {{"users", data.train.num_users()},
             {"items", data.train.num_items()},
             {"train", data.train.size()},
             {"validation", data.validation.matrix.nnz()},
             {"test", data.test.matrix.nnz()},
-            {"users_evaluated", test.users.size()},
+            {"users_evaluated", test.users_with_relevant},
             {"users_dropped", data.test.dropped_users}}},
           {"validation", metrics_json(selection.validation())},
           {"test", metrics_json(test)},

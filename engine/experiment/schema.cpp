@@ -172,6 +172,9 @@ const Condition kFiles{"split.protocol = \"files\"", [](const Config& c) { retur
 const Condition kStopping{"train.early_stopping.metric, for example \"ndcg@10\"",
                           [](const Config& c) { return !c.early_stopping.metric.empty(); }};
 
+const Condition kNegatives{"evaluate.candidates = \"negatives\"",
+                           [](const Config& c) { return c.evaluate.only_negatives; }};
+
 #define FIELD(expression) \
   [](Config & c) -> auto& { return c.expression; }
 
@@ -417,7 +420,9 @@ std::vector<SchemaKey> make_schema() {
   t.section = "evaluate";
   t.add(
       "metrics", "list of text", "", true,
-      "recall@K, precision@K, hit@K, ndcg@K, map@K, mrr@K; rmse, mae where values are predicted. Default by model.",
+      "precision, recall, hit, ndcg, map, mrr, coverage, novelty, diversity @K; auc, auc_global; rmse, mae where "
+      "values "
+      "are predicted, logloss where probabilities are. Default by model.",
       [](Config& c, const TomlValue& v) {
         const auto* list = std::get_if<TomlArray>(&v.value);
         if (list == nullptr || list->empty()) expected("a list like [\"recall@20\", \"ndcg@10\"]", v);
@@ -434,6 +439,14 @@ std::vector<SchemaKey> make_schema() {
         for (const auto& metric : c.evaluate.metrics) out += (out.empty() ? "" : ", ") + quote(metric.name());
         return out.empty() ? out : "[" + out + "]";
       });
+  t.choice<bool>("candidates", {{"all", false}, {"negatives", true}}, true,
+                 "all: every item is ranked. negatives: the held-out items and some negatives of each user.",
+                 FIELD(evaluate.only_negatives));
+  t.when = kNegatives;
+  t.whole("negatives", 1, 1000000, true,
+          "Negatives drawn for a user, by the seed, among what he has had nothing to do with.",
+          FIELD(evaluate.negatives));
+  t.when = kAlways;
   t.truth("filter_seen", true, "What a user had in train (and, in the test, in validation) is no candidate.",
           FIELD(evaluate.filter_seen));
   t.real("relevant_min", -kInfinity, kInfinity, true, "Held-out values below it are not relevant.",

@@ -99,7 +99,9 @@ Evaluation Selection::validate(const FittedModel& model, bool intervals) const {
   EvaluateOptions options = config_.evaluate;
   options.users = config_.validation_users;
   options.intervals = intervals;
-  return evaluate(ctx_, model, {&data_.train.matrix}, data_.validation, options);
+  return evaluate(ctx_, model,
+                  {.held_out = data_.validation, .seen = {&data_.train.matrix}, .catalogue = &data_.catalogue},
+                  options);
 }
 
 bool Selection::after_epoch(const EpochReport& report, const std::function<FittedModel()>& model,
@@ -112,10 +114,10 @@ bool Selection::after_epoch(const EpochReport& report, const std::function<Fitte
     const Stopwatch watch;
     const Evaluation evaluation = validate(model(), false);
     for (size_t m = 0; m < evaluation.metrics.size(); ++m) {
-      const std::string name = evaluation.metrics[m].name();
+      const std::string name = evaluation.name(m);
       const double value = evaluation.values[m].mean;
       line[name] = value;
-      const bool decides = stopping_metric_ && name == stopping_metric_->name();
+      const bool decides = stopping_metric_ && evaluation.metrics[m].name() == stopping_metric_->name();
       if (decides) judge(value, report.epoch, state);
       if (decides || (!stopping_metric_ && m == 0)) note += fmt::format("  {} {:.4f}", name, value);
     }

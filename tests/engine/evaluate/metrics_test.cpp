@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // Metrics of single lists, computed by hand.
+#include "engine/evaluate/metrics.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 
 #include "engine/core/error.hpp"
-#include "engine/evaluate/evaluate.hpp"
 
 namespace kindred {
 namespace {
 
 using testing::HasSubstr;
 
-double value(const char* metric, std::vector<float> hits, std::vector<float> ideal, int64_t relevant) {
+/// `gains` of a list in order.
+double value(const char* metric, std::vector<float> gains, std::vector<float> ideal, int64_t relevant) {
+  std::vector<Hit> hits;
+  for (size_t r = 0; r < gains.size(); ++r)
+    if (gains[r] > 0) hits.push_back({static_cast<int>(r) + 1, gains[r]});
   return list_metric(parse_metric(metric), hits, ideal, relevant);
 }
 
@@ -70,18 +75,35 @@ std::string failure(const char* text) {
 }
 
 TEST(ParseMetric, NamesPrintAsTheyRead) {
-  for (const char* name : {"recall@20", "precision@1", "hit@5", "ndcg@10", "map@100", "mrr@1024", "rmse", "mae"})
+  for (const char* name : {"recall@20", "precision@1", "hit@5", "ndcg@10", "map@100", "mrr@1024", "coverage@10",
+                           "novelty@10", "diversity@10", "auc", "auc_global", "rmse", "mae", "logloss"})
     EXPECT_EQ(parse_metric(name).name(), name);
   EXPECT_FALSE(parse_metric("rmse").larger_is_better());
+  EXPECT_FALSE(parse_metric("logloss").larger_is_better());
   EXPECT_TRUE(parse_metric("mrr@3").larger_is_better());
+  EXPECT_TRUE(parse_metric("auc").larger_is_better());
 }
 
 TEST(ParseMetric, SaysWhatIsWrong) {
   EXPECT_THAT(failure("ndgc@10"), HasSubstr("'ndgc@10' is unknown; did you mean 'ndcg'?"));
   EXPECT_THAT(failure("recall"), HasSubstr("expected recall@K, for example recall@20"));
+  EXPECT_THAT(failure("auc@10"), HasSubstr("expected auc without a list length"));
+  EXPECT_THAT(failure("coverage"), HasSubstr("expected coverage@K, for example coverage@20"));
   EXPECT_THAT(failure("rmse@10"), HasSubstr("expected rmse without a list length"));
   for (const char* text : {"recall@0", "recall@1025", "recall@-1", "recall@", "recall@5x", "recall@99999999999"})
     EXPECT_THAT(failure(text), HasSubstr("from 1 to 1024")) << text;
+}
+
+TEST(Objection, SaysWhatAMetricNeeds) {
+  const auto reason = [](const char* name, bool values, bool probabilities, bool likeness) {
+    return objection(parse_metric(name), values, probabilities, likeness);
+  };
+  EXPECT_EQ(reason("rmse", false, true, true), "rmse needs a model that predicts values");
+  EXPECT_EQ(reason("mae", true, false, false), "");
+  EXPECT_EQ(reason("logloss", true, false, true), "logloss needs a model whose scores are probabilities");
+  EXPECT_EQ(reason("logloss", false, true, false), "");
+  EXPECT_EQ(reason("diversity@5", true, true, false), "diversity@5 needs vectors or tags of the items");
+  EXPECT_EQ(reason("ndcg@5", false, false, false), "");
 }
 
 }  // namespace

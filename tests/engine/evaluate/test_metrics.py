@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 LIST_METRICS = ["recall@20", "recall@5", "precision@10", "hit@3", "ndcg@10", "ndcg@50", "map@10", "mrr@10"]
+OTHER_METRICS = ["coverage@10", "novelty@10", "diversity@10", "auc", "auc_global"]
 ROUNDING = 1e-5  # a difference of scores below it may have either sign in fp32: 64 products, each below 1
 
 
@@ -71,10 +72,46 @@ def rank(scores, seen, relevant):
     return gains, bool(unclear)
 
 
+def auc(positives, negatives):
+    """Of all pairs those in order, ties half: by the ranks of the positives (Mann and Whitney 1947)."""
+    negatives = np.sort(negatives)
+    below, not_above = np.searchsorted(negatives, positives), np.searchsorted(negatives, positives, "right")
+    return (below + not_above).sum() / 2 / (len(positives) * len(negatives))
+
+
+def recompute_others(model, held_out, seen):
+    """Coverage, novelty, diversity and auc, with every held-out pair relevant."""
+    had_by = np.zeros(len(model.items))
+    for pairs in model.train:
+        had_by[list(pairs)] += 1
+    surprise = -np.log2(np.maximum(had_by, 1) / len(model.users))
+    unit = model.y / np.linalg.norm(model.y, axis=1, keepdims=True)
+    listed, novelty, diversity, aucs, positives, negatives = set(), [], [], [], [], []
+    for user, pairs in enumerate(held_out):
+        if not pairs:
+            continue
+        scores, is_candidate = model.scores(user), np.full(len(model.items), True)
+        is_candidate[list(set().union(*(part[user] for part in seen)))] = False
+        top = np.lexsort((np.arange(len(scores)), np.where(is_candidate, -scores, np.inf)))[:10]
+        listed.update(top.tolist())
+        novelty.append(surprise[top].mean())
+        cosines = unit[top] @ unit[top].T
+        diversity.append(1 - cosines[np.triu_indices(10, 1)].mean())
+        is_relevant = np.zeros(len(scores), bool)
+        is_relevant[list(pairs)] = True
+        positives.append(scores[is_relevant])
+        negatives.append(scores[is_candidate & ~is_relevant])
+        aucs.append(auc(positives[-1], negatives[-1]))
+    return {"coverage@10": len(listed) / len(model.items), "novelty@10": np.mean(novelty),
+            "diversity@10": np.mean(diversity), "auc": np.mean(aucs),
+            "auc_global": auc(np.concatenate(positives), np.concatenate(negatives))}
+
+
 def recompute(model, held_out, seen, names, relevant_min=-np.inf, gain_by_value=False):
     """{metric: {user row: value}} of list metrics, the users whose order is unclear, and rmse and mae."""
     values, unclear, misses = {name: {} for name in names}, set(), []
     for user, pairs in enumerate(held_out):
+        misses += [model.scores(user)[item] - value for item, value in pairs.items()] if pairs else []
         relevant = {item: value if gain_by_value else 1.0 for item, value in pairs.items() if value >= relevant_min}
         if not relevant:
             continue
@@ -85,7 +122,6 @@ def recompute(model, held_out, seen, names, relevant_min=-np.inf, gain_by_value=
         ideal = np.sort(list(relevant.values()))[::-1]
         for name in names:
             values[name][user] = metric(name, gains, ideal)
-        misses += [scores[item] - value for item, value in pairs.items()]
     misses = np.array(misses)
     return values, unclear, {"rmse": np.sqrt((misses**2).mean()), "mae": np.abs(misses).mean()}
 
@@ -110,7 +146,7 @@ def train(run, data, folder, text):
 def check(folder, model, metrics, names, errors=(), **options):
     expected, unclear, pairs = recompute(model, model.test, (model.train, model.validation), names, **options)
     with open(folder / "per_user.csv") as file:
-        found = {int(row["user"]): row for row in csv.DictReader(file)}
+        found = {int(row["user"]): row for row in csv.DictReader(file) if row[names[0]]}
     users = sorted(expected[names[0]])
     assert [int(model.users[user]) for user in users] == list(found)
     assert len(users) == metrics["data"]["users_evaluated"]
@@ -159,9 +195,19 @@ regularization = 0.01
 epochs = 15
 early_stopping = {{ metric = "ndcg@10", patience = 3 }}
 [evaluate]
-metrics = {json.dumps(LIST_METRICS)}
+metrics = {json.dumps(LIST_METRICS + OTHER_METRICS)}
 """)
     check(tmp_path / "run", model, metrics, LIST_METRICS)
+    # fp32 decides a handful of the 6,000 listed places and of the 5 million pairs otherwise.
+    slack = {"coverage@10": 3e-4, "novelty@10": 1e-4, "diversity@10": 1e-4, "auc": 1e-6, "auc_global": 1e-6}
+    for part, seen in (("test", (model.train, model.validation)), ("validation", (model.train,))):
+        for name, value in recompute_others(model, getattr(model, part), seen).items():
+            found = metrics[part][name]
+            assert found["mean"] == pytest.approx(value, abs=slack[name]), (part, name)
+            if name == "coverage@10":
+                assert found.keys() == {"mean"}
+            else:
+                assert found["low"] < found["mean"] < found["high"], name
 
 
 def test_explicit_with_biases(run, need, tmp_path):
