@@ -67,6 +67,10 @@ PreparedData read_data(const Config& config) {
     throw InputError("split: train is empty; lower split.test and split.validation or bring more data");
   if (!config.early_stopping.metric.empty() && data.validation.empty())
     throw InputError("train.early_stopping: needs a validation part; set split.validation above 0");
+  for (const auto& metric : config.evaluate.metrics) {
+    const auto reason = objection(metric, true, true, !is_baseline(config) || data.catalogue.tags.rows() > 0);
+    if (!reason.empty()) throw InputError("evaluate.metrics: " + reason + "; name a catalogue with tags in data.items");
+  }
   if (std::ranges::any_of(config.evaluate.metrics, [&](const auto& m) { return m.k > data.train.num_items(); }))
     log_info("a metric's list is longer than the catalogue: it holds all items", {{"items", data.train.num_items()}});
   if (config.model == "als" && config.als.feedback == "implicit") warn_of_stars(data.train);

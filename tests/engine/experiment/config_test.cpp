@@ -168,6 +168,13 @@ TEST_F(ConfigTest, RulesBetweenKeys) {
   EXPECT_EQ(error("[evaluate]\nmetrics = [\"rmse\"]\n"),
             "c.toml:4: evaluate.metrics: rmse needs a model that predicts values; use model.feedback = \"explicit\" or "
             "a ranking metric like ndcg@10");
+  EXPECT_EQ(
+      error("[model]\nfeedback = \"explicit\"\n[evaluate]\nmetrics = [\"logloss\"]\n"),
+      "c.toml:6: evaluate.metrics: logloss needs a model whose scores are probabilities; use a ranking metric like "
+      "ndcg@10");
+  EXPECT_THAT(error("[evaluate]\nnegatives = 50\n"),
+              StartsWith("c.toml:4: evaluate.negatives: needs evaluate.candidates = \"negatives\""));
+  EXPECT_EQ(load("[evaluate]\ncandidates = \"negatives\"\n").evaluate.negatives, 100);
   EXPECT_THAT(error("[train]\nearly_stopping = { metric = \"mae\" }\n"),
               StartsWith("c.toml:4: train.early_stopping.metric: mae needs a model that predicts values"));
   EXPECT_EQ(error("utility = \"2*likes\"\ncolumns = { value = \"rating\" }\n"),
@@ -195,6 +202,7 @@ TEST_F(ConfigTest, AResolvedConfigLoadsAsItself) {
       "[train]\nearly_stopping = { metric = \"ndcg@5\", patience = 2, min_delta = 1e-4 }\nrefit = \"all\"\n",
       "items = { file = \"i.csv\", columns = { id = \"i\", title = \"the \\\"title\\\"\" } }\n",
       "[split]\nprotocol = \"none\"\n",
+      "[evaluate]\ncandidates = \"negatives\"\nnegatives = 20\nmetrics = [\"auc\", \"coverage@10\"]\n",
       "min_value = 3.5\nduplicates = \"max\"\n[data.events]\nview = 1\n\"add to cart\" = 3.5\n",
       "normalize = \"z-score\"\n[model]\nfeedback = \"explicit\"\n",
       "utility = \"rating + log1p(`watch time`)\"\nbinarize = true\nmin_user_interactions = 5\n"};
