@@ -66,12 +66,12 @@ std::string cell(double value, const std::string& otherwise = "") {
 
 std::string in_table(const Evaluation& evaluation, const Comparison* comparison) {
   if (comparison == nullptr) return metrics_table(evaluation);
-  std::string out =
-      fmt::format("{:<18} {:>10} {:>10} {:>12}   {}\n", "test", "mean", "against", "difference", "95 % interval");
+  std::string out = fmt::format("{:<{}} {:>10} {:>10} {:>12}   {}\n", "test", name_width(evaluation), "mean", "against",
+                                "difference", "95 % interval");
   for (size_t m = 0; m < evaluation.metrics.size(); ++m) {
     const MetricValue& gap = comparison->difference[m];
-    out += fmt::format("{:<18} {:>10.4f} {:>10.4f} {:>+12.4f}", evaluation.name(m), comparison->first[m].mean,
-                       comparison->second[m].mean, gap.mean);
+    out += fmt::format("{:<{}} {:>10.4f} {:>10.4f} {:>+12.4f}", evaluation.name(m), name_width(evaluation),
+                       comparison->first[m].mean, comparison->second[m].mean, gap.mean);
     if (!std::isnan(gap.low)) out += fmt::format("   {:+.4f} to {:+.4f}", gap.low, gap.high);
     out += "\n";
   }

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "engine/core/file.hpp"
@@ -11,12 +12,18 @@
 
 namespace kindred {
 
+size_t name_width(const Evaluation& evaluation) {
+  size_t width = 14;
+  for (size_t m = 0; m < evaluation.metrics.size(); ++m) width = std::max(width, evaluation.name(m).size());
+  return width;
+}
+
 std::string metrics_table(const Evaluation& evaluation) {
   if (evaluation.metrics.empty()) return "nothing was held out for a test: no metrics\n";
-  std::string out = fmt::format("{:<18} {:>10}   {}\n", "test", "mean", "95 % interval");
+  std::string out = fmt::format("{:<{}} {:>10}   {}\n", "test", name_width(evaluation), "mean", "95 % interval");
   for (size_t m = 0; m < evaluation.metrics.size(); ++m) {
     const MetricValue& value = evaluation.values[m];
-    out += fmt::format("{:<18} {:>10.4f}", evaluation.name(m), value.mean);
+    out += fmt::format("{:<{}} {:>10.4f}", evaluation.name(m), name_width(evaluation), value.mean);
     if (!std::isnan(value.low)) out += fmt::format("   {:.4f} to {:.4f}", value.low, value.high);
     out += "\n";
   }

@@ -8,6 +8,9 @@
 
 namespace kindred {
 
+/// Columns for the metrics' names in a table.
+size_t name_width(const Evaluation& evaluation);
+
 /// One line a metric: mean and interval.
 std::string metrics_table(const Evaluation& evaluation);
 

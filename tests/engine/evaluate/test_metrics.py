@@ -85,7 +85,7 @@ def recompute_others(model, held_out, seen):
     for pairs in model.train:
         had_by[list(pairs)] += 1
     surprise = -np.log2(np.maximum(had_by, 1) / len(model.users))
-    unit = model.y / np.linalg.norm(model.y, axis=1, keepdims=True)
+    unit = model.y / np.maximum(1e-300, np.linalg.norm(model.y, axis=1, keepdims=True))  # rows of zeros stay
     listed, novelty, diversity, aucs, positives, negatives = set(), [], [], [], [], []
     for user, pairs in enumerate(held_out):
         if not pairs:
@@ -111,11 +111,11 @@ def recompute(model, held_out, seen, names, relevant_min=-np.inf, gain_by_value=
     """{metric: {user row: value}} of list metrics, the users whose order is unclear, and rmse and mae."""
     values, unclear, misses = {name: {} for name in names}, set(), []
     for user, pairs in enumerate(held_out):
-        misses += [model.scores(user)[item] - value for item, value in pairs.items()] if pairs else []
+        scores = model.scores(user)
+        misses += [scores[item] - value for item, value in pairs.items()]
         relevant = {item: value if gain_by_value else 1.0 for item, value in pairs.items() if value >= relevant_min}
         if not relevant:
             continue
-        scores = model.scores(user)
         gains, open_order = rank(scores, set().union(*(part[user] for part in seen)), relevant)
         if open_order:
             unclear.add(user)
