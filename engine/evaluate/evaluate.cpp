@@ -12,6 +12,7 @@
 #include "engine/core/interrupt.hpp"
 #include "engine/evaluate/bootstrap.hpp"
 #include "engine/evaluate/judge.hpp"
+#include "engine/recommend/fold_in.hpp"
 #include "kernels/topk.hpp"
 
 namespace kindred {
@@ -111,6 +112,31 @@ ItemFacts facts_of(const FittedModel& model, const EvaluationData& data, const E
     facts.tags = &data.catalogue->tags;
   }
   return facts;
+}
+
+/// The model with the rows of those users whose histories are only given for the evaluation: folded in.
+FittedModel with_given(Context& ctx, const FittedModel& model, const HostCsr& given) {
+  FittedModel out = model;
+  auto* factors = std::get_if<Factors>(&out.scorer);
+  if (factors == nullptr) return out;
+  HostCsr histories;
+  histories.cols = given.cols;
+  std::vector<int64_t> users;
+  for (int64_t u = 0; u < given.rows(); ++u) {
+    const auto items = given.row(u);
+    if (items.empty()) continue;
+    users.push_back(u);
+    histories.indices.insert(histories.indices.end(), items.begin(), items.end());
+    const auto values = given.row_values(u);
+    histories.values.insert(histories.values.end(), values.begin(), values.end());
+    histories.offsets.push_back(histories.nnz());
+  }
+  const FoldedIn folded = fold_in_rows(ctx, model, histories);
+  for (size_t q = 0; q < users.size(); ++q) {
+    std::ranges::copy(folded.factors.row(static_cast<int64_t>(q)), factors->users.row(users[q]).begin());
+    if (!folded.bias.empty()) factors->user_bias[static_cast<size_t>(users[q])] = folded.bias[q];
+  }
+  return out;
 }
 
 void check_sense(const FittedModel& model, const EvaluationData& data, const EvaluateOptions& options) {
@@ -265,6 +291,13 @@ ItemFacts facts_of(const RankedLists& lists, const EvaluationData& data) {
 Evaluation evaluate(Context& ctx, const FittedModel& model, const EvaluationData& data,
                     const EvaluateOptions& options) {
   check_sense(model, data, options);
+  if (const HostCsr& given = data.held_out.given; given.nnz() > 0) {
+    HeldOut held_out = data.held_out;
+    held_out.given = {};
+    EvaluationData folded{held_out, data.seen, data.negatives, data.catalogue};
+    folded.seen.push_back(&given);
+    return evaluate(ctx, with_given(ctx, model, given), folded, options);
+  }
   Judge judge(ctx, data, options, facts_of(model, data, options));
   Recommender recommender(ctx, model);
   const Score score = [&](auto users, auto items) { return recommender.score(users, items); };

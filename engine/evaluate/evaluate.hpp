@@ -24,13 +24,19 @@ struct EvaluateOptions {
   bool intervals = true;
 };
 
-/// What an evaluation is held against; all matrices have the rows of the users and the columns of the items.
+/// What an evaluation is held against; all matrices have the rows of the users and the columns of the items. Histories
+/// that held_out gives are folded in, and have been seen.
 struct EvaluationData {
   const HeldOut& held_out;
   std::vector<const HostCsr*> seen;      ///< train, and in a test validation too
   const HostCsr* negatives = nullptr;    ///< from a file; null: drawn where options.only_negatives
   const Catalogue* catalogue = nullptr;  ///< tags, for the diversity of models without item vectors
 };
+
+/// The negatives that a file gave, where they are asked for.
+inline const HostCsr* negatives_of(const PreparedData& data, const EvaluateOptions& options) {
+  return options.only_negatives && data.negatives.rows() > 0 ? &data.negatives : nullptr;
+}
 
 struct MetricValue {
   double mean = 0;

@@ -136,6 +136,7 @@ void complete(Config& c, const std::string& file, const std::vector<std::pair<st
       throw InputError(at("split.test") +
                        ": test and validation together leave nothing to train on; keep their sum below 1");
   }
+  if (!c.split.files.negatives.empty() && !given("evaluate.candidates")) c.evaluate.only_negatives = true;
   c.evaluate.seed = c.seed;
 }
 

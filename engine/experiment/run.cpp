@@ -102,10 +102,12 @@ Evaluation evaluate_test(const Config& config, Context& ctx, const FittedModel& 
   if (data.test.empty()) return {};
   EvaluateOptions options = config.evaluate;
   options.users = config.test_users;
-  return evaluate(
-      ctx, model,
-      {.held_out = data.test, .seen = {&data.train.matrix, &data.validation.matrix}, .catalogue = &data.catalogue},
-      options);
+  return evaluate(ctx, model,
+                  {.held_out = data.test,
+                   .seen = {&data.train.matrix, &data.validation.matrix},
+                   .negatives = negatives_of(data, options),
+                   .catalogue = &data.catalogue},
+                  options);
 }
 
 void move_to_train(PreparedData& data, HeldOut& part) {

@@ -172,8 +172,9 @@ const Condition kFiles{"split.protocol = \"files\"", [](const Config& c) { retur
 const Condition kStopping{"train.early_stopping.metric, for example \"ndcg@10\"",
                           [](const Config& c) { return !c.early_stopping.metric.empty(); }};
 
-const Condition kNegatives{"evaluate.candidates = \"negatives\"",
-                           [](const Config& c) { return c.evaluate.only_negatives; }};
+const Condition kNegatives{"evaluate.candidates = \"negatives\" without split.files.negatives", [](const Config& c) {
+                             return c.evaluate.only_negatives && c.split.files.negatives.empty();
+                           }};
 
 #define FIELD(expression) \
   [](Config & c) -> auto& { return c.expression; }
@@ -439,9 +440,11 @@ std::vector<SchemaKey> make_schema() {
         for (const auto& metric : c.evaluate.metrics) out += (out.empty() ? "" : ", ") + quote(metric.name());
         return out.empty() ? out : "[" + out + "]";
       });
-  t.choice<bool>("candidates", {{"all", false}, {"negatives", true}}, true,
-                 "all: every item is ranked. negatives: the held-out items and some negatives of each user.",
-                 FIELD(evaluate.only_negatives));
+  t.choice<bool>(
+      "candidates", {{"all", false}, {"negatives", true}}, true,
+      "all: every item is ranked. negatives: the held-out items and some negatives of each user; the default where "
+      "split.files.negatives gives them.",
+      FIELD(evaluate.only_negatives));
   t.when = kNegatives;
   t.whole("negatives", 1, 1000000, true,
           "Negatives drawn for a user, by the seed, among what he has had nothing to do with.",

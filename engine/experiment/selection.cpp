@@ -100,7 +100,10 @@ Evaluation Selection::validate(const FittedModel& model, bool intervals) const {
   options.users = config_.validation_users;
   options.intervals = intervals;
   return evaluate(ctx_, model,
-                  {.held_out = data_.validation, .seen = {&data_.train.matrix}, .catalogue = &data_.catalogue},
+                  {.held_out = data_.validation,
+                   .seen = {&data_.train.matrix},
+                   .negatives = negatives_of(data_, options),
+                   .catalogue = &data_.catalogue},
                   options);
 }
 

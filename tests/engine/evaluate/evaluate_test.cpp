@@ -427,6 +427,29 @@ TEST(Evaluate, ResultsDoNotDependOnThreads) {
   }
 }
 
+TEST(Evaluate, GivenHistoriesAreFoldedInAndSeen) {
+  std::mt19937 random(13);
+  FittedModel model = test::random_factors(4, 40, 30, 5, false);
+  model.fold_in = AlsFoldIn{};
+  HeldOut held_out = held_out_of(random, model, 0.2, false);
+  held_out.given = random_csr(random, 40, 30, 0.2);
+  // The same model with its rows already solved, and what was given among what was seen.
+  FittedModel solved = model;
+  Context ctx({.device = "cpu"});
+  const HostMatrix rows = Recommender(ctx, model).fold_in(held_out.given);
+  for (int64_t u = 0; u < 40; ++u)
+    if (!held_out.given.row(u).empty())
+      std::ranges::copy(rows.row(u), std::get<Factors>(solved.scorer).users.row(u).begin());
+  EvaluateOptions options;
+  options.metrics = specs({"ndcg@5", "recall@10", "auc", "novelty@5"});
+  const Evaluation found = evaluate(ctx, model, {held_out, {&model.history}}, options);
+  const HostCsr given = std::move(held_out.given);
+  held_out.given = {};
+  const Evaluation expected = evaluate(ctx, solved, {held_out, {&model.history, &given}}, options);
+  EXPECT_EQ(found.sums, expected.sums);
+  EXPECT_EQ(found.weights, expected.weights);
+}
+
 TEST(Evaluate, TheIntervalOfThePooledAucIsThatOfResampledUsers) {
   // Held against the exact pooled AUC of resampled users: the effects add up to first order, so that ends agree within
   // a few per cent of the interval's width, beside what 1,000 draws leave open.

@@ -173,7 +173,7 @@ TEST_F(ConfigTest, RulesBetweenKeys) {
       "c.toml:6: evaluate.metrics: logloss needs a model whose scores are probabilities; use a ranking metric like "
       "ndcg@10");
   EXPECT_THAT(error("[evaluate]\nnegatives = 50\n"),
-              StartsWith("c.toml:4: evaluate.negatives: needs evaluate.candidates = \"negatives\""));
+              StartsWith("c.toml:4: evaluate.negatives: needs evaluate.candidates = \"negatives\" without"));
   EXPECT_EQ(load("[evaluate]\ncandidates = \"negatives\"\n").evaluate.negatives, 100);
   EXPECT_THAT(error("[train]\nearly_stopping = { metric = \"mae\" }\n"),
               StartsWith("c.toml:4: train.early_stopping.metric: mae needs a model that predicts values"));
