@@ -55,10 +55,11 @@ def ranx_side(folder: pathlib.Path) -> dict:
     from ranx import Qrels, Run, evaluate
 
     begun = time.perf_counter()
-    test = pd.read_csv(folder / "test.csv", dtype={"user": str, "item": str})
+    ids = {"user": object, "item": object}  # ranx takes ids as objects
+    test = pd.read_csv(folder / "test.csv", dtype=ids)
     test["relevance"] = 1
     qrels = Qrels.from_df(test, q_id_col="user", doc_id_col="item", score_col="relevance")
-    run = Run.from_df(pd.read_csv(folder / "run.csv", dtype={"user": str, "item": str}),
+    run = Run.from_df(pd.read_csv(folder / "run.csv", dtype=ids),
                       q_id_col="user", doc_id_col="item", score_col="score")
     reading = time.perf_counter() - begun
     begun = time.perf_counter()
@@ -72,7 +73,7 @@ def warm_up() -> None:
     """Compiles what ranx compiles when it is first used."""
     from ranx import Qrels, Run, evaluate
 
-    names = [str(i) for i in range(20)]
+    names = pd.Series([str(i) for i in range(20)], dtype=object)
     small = pd.DataFrame({"user": names, "item": names, "relevance": 1, "score": 1.0})
     evaluate(Qrels.from_df(small, q_id_col="user", doc_id_col="item", score_col="relevance"),
              Run.from_df(small, q_id_col="user", doc_id_col="item", score_col="score"), list(METRICS.values()),
