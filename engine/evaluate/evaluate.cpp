@@ -117,8 +117,6 @@ ItemFacts facts_of(const FittedModel& model, const EvaluationData& data, const E
 /// The model with the rows of those users whose histories are only given for the evaluation: folded in.
 FittedModel with_given(Context& ctx, const FittedModel& model, const HostCsr& given) {
   FittedModel out = model;
-  auto* factors = std::get_if<Factors>(&out.scorer);
-  if (factors == nullptr) return out;
   HostCsr histories;
   histories.cols = given.cols;
   std::vector<int64_t> users;
@@ -131,6 +129,13 @@ FittedModel with_given(Context& ctx, const FittedModel& model, const HostCsr& gi
     histories.values.insert(histories.values.end(), values.begin(), values.end());
     histories.offsets.push_back(histories.nnz());
   }
+  const std::vector<UserScale> scales = scales_of(model, histories);
+  for (size_t q = 0; q < users.size(); ++q) {
+    if (!out.user_offset.empty()) out.user_offset[static_cast<size_t>(users[q])] = scales[q].offset;
+    if (!out.user_scale.empty()) out.user_scale[static_cast<size_t>(users[q])] = scales[q].scale;
+  }
+  auto* factors = std::get_if<Factors>(&out.scorer);
+  if (factors == nullptr) return out;
   const FoldedIn folded = fold_in_rows(ctx, model, histories);
   for (size_t q = 0; q < users.size(); ++q) {
     std::ranges::copy(folded.factors.row(static_cast<int64_t>(q)), factors->users.row(users[q]).begin());
