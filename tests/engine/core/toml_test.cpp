@@ -82,6 +82,14 @@ TEST(Toml, NamesThatStartBadlyAreErrors) {
   }
 }
 
+TEST(Toml, LettersBehindValuesAreErrors) {
+  for (const std::string_view text :
+       {"x = 2é", "x = 2ɞ", "x é = 2", "x = [1,ґ]", "x = true ñ", "x = 2\u3001", "é = 1"}) {
+    EXPECT_THAT(test::input_error([&] { parse_toml(text, "c.toml"); }), StartsWith("c.toml:1: not valid TOML: "))
+        << text;
+  }
+}
+
 TEST(Toml, ReadsAFileOrSaysWhyNot) {
   const test::TemporaryFolder folder;
   write_file(folder / "c.toml", "a = 1\n[b\n");
