@@ -36,7 +36,7 @@ int injected(std::string_view call, const std::filesystem::path& path) {
 }
 
 int open_for_reading(const std::filesystem::path& path, struct stat& status) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const int fd = path == "-" ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0) : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) fail_reading(path, errno);
   if (::fstat(fd, &status) != 0 || S_ISDIR(status.st_mode)) {
     const int error = S_ISDIR(status.st_mode) ? EISDIR : errno;
@@ -109,6 +109,11 @@ void write_file(const std::filesystem::path& path, std::string_view content) {
   PendingFile file(path);
   file.write(content);
   file.commit();
+}
+
+int open_to_read(const std::filesystem::path& path) {
+  struct stat status {};
+  return open_for_reading(path, status);
 }
 
 std::string read_file(const std::filesystem::path& path) {

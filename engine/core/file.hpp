@@ -43,6 +43,10 @@ class PendingFile {
 /// Writes a small file whole, atomically.
 void write_file(const std::filesystem::path& path, std::string_view content);
 
+/// A descriptor of a file to read, for the caller to close; of standard input where `path` is "-". InputError as
+/// read_file.
+int open_to_read(const std::filesystem::path& path);
+
 /// The whole content. InputError where it cannot be read (missing, a folder, no permission).
 std::string read_file(const std::filesystem::path& path);
 

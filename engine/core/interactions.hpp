@@ -33,11 +33,14 @@ struct HostCsr {
   float value(int64_t e) const { return values.empty() ? 1.f : values[static_cast<size_t>(e)]; }
 };
 
+/// The time of an interaction whose time is not known: older than any other.
+constexpr int64_t kNoTime = INT64_MIN;
+
 /// Users x items. At most one entry a pair. Parts of a split share the ids of both sides and so have equal shapes.
 struct Interactions {
   std::shared_ptr<const Ids> users, items;
   HostCsr matrix;              ///< rows: users, columns: items, values: ratings, counts or utility
-  std::vector<int64_t> times;  ///< microseconds since 1970 an entry; empty where the data has none
+  std::vector<int64_t> times;  ///< microseconds since 1970 or kNoTime an entry; empty where the data has none
   std::vector<uint8_t> kinds;  ///< index into kind_names an entry; empty where the data has none
   std::vector<std::string> kind_names;
 

@@ -70,7 +70,8 @@ std::string_view field(const RecordReader& reader, const Column& column) {
 std::string_view text_field(const RecordReader& reader, const Column& column) {
   const std::string_view text = field(reader, column);
   if (!valid_utf8(text)) {
-    throw RecordError{reader.offset(), fmt::format("{}: expected UTF-8, found '{}'; convert the file with iconv",
+    throw RecordError{reader.offset(), fmt::format("{}: expected UTF-8, found '{}'; set data.encoding = \"latin-1\" "
+                                                   "where the files are, or convert this one with iconv",
                                                    column.label, printable(text))};
   }
   return text;
@@ -178,9 +179,9 @@ struct Features {
 
 }  // namespace
 
-bool catalogue_ids_are_integers(const CatalogueFile& file, CatalogueSide side) {
+bool catalogue_ids_are_integers(const CatalogueFile& file, CatalogueSide side, const TextForm& text) {
   const Wishes wishes(file.columns, side);
-  const Table table(file.file, wishes.list());
+  const Table table(file.file, wishes.list(), text);
   bool integers = true;
   for_each_record(table, [&](const RecordReader& reader) {
     int64_t value = 0;
@@ -189,9 +190,9 @@ bool catalogue_ids_are_integers(const CatalogueFile& file, CatalogueSide side) {
   return integers;
 }
 
-Catalogue read_catalogue(const CatalogueFile& file, const Ids& ids, CatalogueSide side) {
+Catalogue read_catalogue(const CatalogueFile& file, const Ids& ids, CatalogueSide side, const TextForm& text) {
   const Wishes wishes(file.columns, side);
-  const Table table(file.file, wishes.list());
+  const Table table(file.file, wishes.list(), text);
   table.log_findings();
   const Column &id_column = table.column(0), &title_column = table.column(1), &tags_column = table.column(2);
   Catalogue catalogue;
@@ -243,12 +244,12 @@ Catalogue read_catalogue(const CatalogueFile& file, const Ids& ids, CatalogueSid
   return catalogue;
 }
 
-HostCsr read_friends(const FriendsFile& file, const Ids& users) {
+HostCsr read_friends(const FriendsFile& file, const Ids& users, const TextForm& text) {
   const ColumnWish wishes[] = {
       {"user", "data.friends.columns.user", file.user, {"user", "userid"}, true},
       {"friend", "data.friends.columns.friend", file.other, {"friend", "friendid", "other"}, true},
   };
-  const Table table(file.file, wishes);
+  const Table table(file.file, wishes, text);
   table.log_findings();
   std::vector<std::pair<int32_t, int32_t>> pairs;
   int64_t rows = 0, unknown = 0;

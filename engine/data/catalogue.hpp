@@ -6,9 +6,9 @@
 namespace kindred {
 
 /// Whether every id of a catalogue is a canonical 64-bit decimal; one that is not makes that side's ids strings.
-bool catalogue_ids_are_integers(const CatalogueFile& file, CatalogueSide side);
+bool catalogue_ids_are_integers(const CatalogueFile& file, CatalogueSide side, const TextForm& text);
 
 /// Friends among these users, both ways; pairs of unknown users are counted and left out. Nobody is one's own friend.
-HostCsr read_friends(const FriendsFile& file, const Ids& users);
+HostCsr read_friends(const FriendsFile& file, const Ids& users, const TextForm& text = {});
 
 }  // namespace kindred

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/data/csv.hpp"
 
+#include <hwy/highway.h>
+
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 namespace kindred {
 namespace {
+
+constexpr size_t kBlock = 64;
 
 // The offset of `byte` in `text` from `from` on, or text.size().
 size_t find_byte(std::string_view text, char byte, size_t from) {
@@ -19,95 +24,137 @@ std::string_view without_cr(std::string_view line) {
   return line;
 }
 
+// Bit i: byte i of a block is one of the three.
+uint64_t marks_of(const char* block, char a, char b, char c) {
+  namespace hn = hwy::HWY_NAMESPACE;
+  const hn::CappedTag<uint8_t, kBlock> tag;
+  const auto bytes = reinterpret_cast<const uint8_t*>(block);
+  const auto va = hn::Set(tag, static_cast<uint8_t>(a)), vb = hn::Set(tag, static_cast<uint8_t>(b)),
+             vc = hn::Set(tag, static_cast<uint8_t>(c));
+  uint64_t marks = 0;
+  for (size_t i = 0; i < kBlock; i += hn::Lanes(tag)) {
+    const auto v = hn::LoadU(tag, bytes + i);
+    uint64_t bits = 0;
+    hn::StoreMaskBits(tag, hn::Or(hn::Or(hn::Eq(v, va), hn::Eq(v, vb)), hn::Eq(v, vc)),
+                      reinterpret_cast<uint8_t*>(&bits));
+    marks |= bits << i;
+  }
+  return marks;
+}
+
 }  // namespace
 
 RecordReader::RecordReader(std::string_view text, const Dialect& dialect)
-    : text_(text),
-      delimiter_(dialect.delimiter),
-      quotes_(dialect.quotes && text.find('"') != std::string_view::npos) {}  // most number files have none
+    : text_(text), delimiter_(dialect.delimiter), quotes_(dialect.quotes) {
+  move_to(0);
+}
+
+uint64_t RecordReader::scan(size_t block) const {
+  const char quote = quotes_ ? '"' : '\n';
+  if (block + kBlock <= text_.size()) return marks_of(text_.data() + block, delimiter_[0], '\n', quote);
+  if (block >= text_.size()) return 0;
+  char last[kBlock] = {};
+  const size_t size = text_.size() - block;
+  std::memcpy(last, text_.data() + block, size);
+  return marks_of(last, delimiter_[0], '\n', quote) & ((uint64_t{1} << size) - 1);
+}
+
+void RecordReader::move_to(size_t position) {
+  position_ = position;
+  block_ = position / kBlock * kBlock;
+  marks_ = scan(block_) & (~uint64_t{0} << (position % kBlock));
+}
+
+void RecordReader::skip_line() { move_to(std::min(find_byte(text_, '\n', start_) + 1, text_.size())); }
 
 bool RecordReader::next() {
-  while (position_ < text_.size()) {
-    start_ = position_;
-    fields_.clear();
-    const size_t line_end = find_byte(text_, '\n', start_);
-    const std::string_view line = text_.substr(start_, line_end - start_);
-    if (quotes_ && line.find('"') != std::string_view::npos) {
-      split_quoted();
+  fields_.clear();
+  start_ = position_;
+  const char* const text = text_.data();
+  const bool wide = delimiter_.size() > 1;
+  for (size_t field = start_;;) {
+    while (marks_ == 0) {
+      block_ += kBlock;
+      if (block_ < text_.size()) {
+        marks_ = scan(block_);
+        continue;
+      }
+      if (start_ == text_.size()) return false;  // the last line lacks its end
+      position_ = text_.size();
+      fields_.push_back(without_cr(text_.substr(field)));
+      if (fields_.size() > 1 || !fields_[0].empty()) return true;
+      start_ = position_;
+      return false;
+    }
+    const size_t at = block_ + static_cast<size_t>(std::countr_zero(marks_));
+    marks_ &= marks_ - 1;
+    const char mark = text[at];
+    if (mark == '\n') {
+      position_ = at + 1;
+      std::string_view last(text + field, at - field);
+      if (!last.empty() && last.back() == '\r') last.remove_suffix(1);
+      if (!last.empty() || !fields_.empty()) {
+        fields_.push_back(last);
+        return true;
+      }
+      start_ = field = position_;  // a blank line
+    } else if (mark == '"' && quotes_) {
+      if (at != field) continue;  // a quote opens a quoted field only as its first byte; elsewhere it is text
+      split_quoted(field);
       return true;
-    }
-    position_ = std::min(line_end + 1, text_.size());
-    const std::string_view content = without_cr(line);
-    if (content.empty()) continue;
-    split(content);
-    return true;
-  }
-  return false;
-}
-
-void RecordReader::split(std::string_view line) {
-  const char* const end = line.data() + line.size();
-  const char* field = line.data();
-  if (delimiter_.size() == 1) {
-    const char delimiter = delimiter_[0];
-    for (const char* c = field; c != end; ++c) {
-      if (*c != delimiter) continue;
-      fields_.emplace_back(field, static_cast<size_t>(c - field));
-      field = c + 1;
-    }
-  } else {
-    for (size_t from = 0, found; (found = line.find(delimiter_, from)) != std::string_view::npos;) {
-      fields_.emplace_back(field, static_cast<size_t>(line.data() + found - field));
-      from = found + delimiter_.size();
-      field = line.data() + from;
+    } else if (!wide) {
+      fields_.emplace_back(text + field, at - field);
+      field = at + 1;
+    } else if (at >= field && text_.compare(at, delimiter_.size(), delimiter_) == 0) {
+      fields_.emplace_back(text + field, at - field);
+      field = at + delimiter_.size();
     }
   }
-  fields_.emplace_back(field, static_cast<size_t>(end - field));
 }
 
-// A record in which a quote occurs. A quote opens a quoted field only as its first byte; elsewhere it is text.
-void RecordReader::split_quoted() {
+// The rest of a record, from a field that begins with a quote on.
+void RecordReader::split_quoted(size_t position) {
   unescaped_.clear();
-  position_ = start_;
   for (;;) {
-    const bool quoted = position_ < text_.size() && text_[position_] == '"';
+    const bool quoted = position < text_.size() && text_[position] == '"';
     if (quoted) {
-      fields_.push_back(quoted_field());
+      fields_.push_back(quoted_field(position));
     } else {
-      const size_t begin = position_;
+      const size_t begin = position;
       const size_t line_end = find_byte(text_, '\n', begin);
       const size_t delimiter = text_.substr(0, line_end).find(delimiter_, begin);
-      position_ = std::min(delimiter, line_end);
-      const std::string_view field = text_.substr(begin, position_ - begin);
-      fields_.push_back(position_ == line_end ? without_cr(field) : field);
+      position = std::min(delimiter, line_end);
+      const std::string_view field = text_.substr(begin, position - begin);
+      fields_.push_back(position == line_end ? without_cr(field) : field);
     }
-    if (text_.compare(position_, delimiter_.size(), delimiter_) == 0) {
-      position_ += delimiter_.size();
+    if (text_.compare(position, delimiter_.size(), delimiter_) == 0) {
+      position += delimiter_.size();
       continue;
     }
-    if (quoted && text_.compare(position_, 2, "\r\n") == 0) ++position_;
-    if (quoted && text_.compare(position_, 1, "\r") == 0 && position_ + 1 == text_.size()) ++position_;
-    if (position_ < text_.size() && text_[position_] != '\n') {
+    if (quoted && text_.compare(position, 2, "\r\n") == 0) ++position;
+    if (quoted && text_.compare(position, 1, "\r") == 0 && position + 1 == text_.size()) ++position;
+    if (position < text_.size() && text_[position] != '\n')
       throw RecordError{start_, "text stands after a field's closing quote; write a quote inside a field twice"};
-    }
-    position_ = std::min(position_ + 1, text_.size());
+    move_to(std::min(position + 1, text_.size()));
     return;
   }
 }
 
 // Reads from the opening quote to behind the closing one.
-std::string_view RecordReader::quoted_field() {
-  const size_t begin = ++position_;
+std::string_view RecordReader::quoted_field(size_t& position) {
+  const size_t begin = ++position;
   bool doubled = false;
   for (;;) {
-    position_ = find_byte(text_, '"', position_);
-    if (position_ == text_.size()) throw RecordError{start_, "a quoted field is never closed"};
-    if (position_ + 1 >= text_.size() || text_[position_ + 1] != '"') break;
+    position = find_byte(text_, '"', position);
+    if (position == text_.size())
+      throw RecordError{start_,
+                        "a quoted field is never closed; close it, or set data.quote = \"none\" where quotes are text"};
+    if (position + 1 >= text_.size() || text_[position + 1] != '"') break;
     doubled = true;
-    position_ += 2;
+    position += 2;
   }
-  const std::string_view raw = text_.substr(begin, position_ - begin);
-  ++position_;
+  const std::string_view raw = text_.substr(begin, position - begin);
+  ++position;
   if (!doubled) return raw;
   std::string& plain = unescaped_.emplace_back();
   for (size_t i = 0; i < raw.size(); ++i) {
@@ -117,45 +164,31 @@ std::string_view RecordReader::quoted_field() {
   return plain;
 }
 
-std::vector<size_t> cut_at_records(std::string_view text, const Dialect& dialect, size_t bytes) {
-  std::vector<size_t> borders{0};
-  if (!dialect.quotes || text.find('"') == std::string_view::npos) {
-    while (borders.back() < text.size()) {
-      const size_t line_end = find_byte(text, '\n', borders.back() + bytes - 1);
-      borders.push_back(std::min(line_end + 1, text.size()));
+RecordEnd last_record_end(std::string_view text, const Dialect& dialect) {
+  RecordEnd last;
+  // From quoted field to quoted field; only line ends between them are borders.
+  for (size_t from = 0;;) {
+    const auto opens = [&](size_t at) {  // as the first byte of a field; elsewhere a quote is text
+      size_t run = 0;
+      while (at - run > from && text[at - run - 1] == dialect.delimiter[0]) ++run;
+      return at == 0 || text[at - 1] == '\n' || (run > 0 && run % dialect.delimiter.size() == 0);
+    };
+    size_t open = dialect.quotes ? find_byte(text, '"', from) : text.size();
+    while (open < text.size() && !opens(open)) open = find_byte(text, '"', open + 1);
+    const size_t line_end = text.substr(from, open - from).rfind('\n');
+    if (line_end != std::string_view::npos) last.offset = from + line_end + 1;
+    if (open == text.size()) return last;
+    size_t close = find_byte(text, '"', open + 1);
+    while (close + 1 < text.size() && text[close + 1] == '"') close = find_byte(text, '"', close + 2);
+    if (close == text.size()) {
+      last.in_quotes = true;
+      return last;
     }
-    return borders;
+    from = close + 1;
   }
-  // A line end inside quotes is no border: one pass that follows the quotes as RecordReader does.
-  bool field_start = true;
-  for (size_t i = 0; i < text.size();) {
-    if (field_start && text[i] == '"') {
-      for (++i; i < text.size(); ++i) {
-        if (text[i] != '"') continue;
-        if (i + 1 >= text.size() || text[i + 1] != '"') break;
-        ++i;
-      }
-      i = std::min(i + 1, text.size());
-      field_start = false;
-    } else if (text[i] == '\n') {
-      ++i;
-      field_start = true;
-      if (i - borders.back() >= bytes) borders.push_back(i);
-    } else if (text.compare(i, dialect.delimiter.size(), dialect.delimiter) == 0) {
-      i += dialect.delimiter.size();
-      field_start = true;
-    } else {
-      ++i;
-      field_start = false;
-    }
-  }
-  if (borders.back() < text.size()) borders.push_back(text.size());
-  return borders;
 }
 
-int64_t line_number(std::string_view text, size_t offset) {
-  return 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(offset), '\n');
-}
+int64_t count_lines(std::string_view text) { return std::count(text.begin(), text.end(), '\n'); }
 
 bool valid_utf8(std::string_view text) {
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Delimited text (RFC 4180 and its relatives) in memory: records as views into the text, which is never copied.
+// Delimiters, line ends and quotes are found 64 bytes at a time.
 #pragma once
 #include <cstdint>
 #include <deque>
@@ -11,8 +12,8 @@
 namespace kindred {
 
 struct Dialect {
-  std::string delimiter = ",";
-  bool quotes = true;  ///< fields may stand in double quotes, a quote inside them doubled
+  std::string delimiter = ",";  ///< one byte, or "::"
+  bool quotes = true;           ///< fields may stand in double quotes, a quote inside them doubled
 };
 
 /// What is wrong with a record. Readers turn it into an InputError with file and line.
@@ -35,26 +36,35 @@ class RecordReader {
   size_t offset() const { return start_; }
   /// Where the next one begins.
   size_t end() const { return position_; }
+  /// After a RecordError of next(): goes on behind the line on which that record begins.
+  void skip_line();
 
  private:
-  void split(std::string_view line);
-  void split_quoted();
-  std::string_view quoted_field();
+  void move_to(size_t position);
+  uint64_t scan(size_t block) const;
+  void split_quoted(size_t position);
+  std::string_view quoted_field(size_t& position);
 
   std::string_view text_;
   std::string delimiter_;
   bool quotes_;
   size_t position_ = 0, start_ = 0;
+  size_t block_ = 0;    // the 64 bytes that marks_ is about
+  uint64_t marks_ = 0;  // delimiters, line ends and quotes from position_ on
   std::vector<std::string_view> fields_;
   std::deque<std::string> unescaped_;  // fields with doubled quotes; a deque so that views stay valid
 };
 
-/// Cuts `text` at record borders into pieces of about `bytes`: the borders, from 0 to text.size(). Pieces depend on the
-/// text alone. O(pieces) where the text has no quotes, else one pass.
-std::vector<size_t> cut_at_records(std::string_view text, const Dialect& dialect, size_t bytes);
+/// Where the last whole record of a text ends that begins with a record: behind its line end; 0 where none does. And
+/// whether the text ends inside quotes.
+struct RecordEnd {
+  size_t offset = 0;
+  bool in_quotes = false;
+};
+RecordEnd last_record_end(std::string_view text, const Dialect& dialect);
 
-/// 1 + the line ends before `offset`.
-int64_t line_number(std::string_view text, size_t offset);
+/// Line ends in `text`.
+int64_t count_lines(std::string_view text);
 
 /// Whether `text` is UTF-8 without NUL.
 bool valid_utf8(std::string_view text);

@@ -12,13 +12,11 @@
 #include "engine/core/catalogue.hpp"
 #include "engine/core/interactions.hpp"
 #include "engine/core/normalization.hpp"
+#include "engine/data/input_files.hpp"
+#include "engine/data/table.hpp"
 
 namespace kindred {
 
-/// A column by name, or by number from 1 where the file has no header; "" where the config names none.
-struct InteractionColumns {
-  std::string user{}, item{}, value{}, time{}, event{};
-};
 struct CatalogueColumns {
   std::string id{}, title{}, tags{};
   std::vector<std::string> categorical{}, numeric{}, text{};
@@ -41,10 +39,15 @@ struct FriendsFile {
 /// column), else takes the last: the newest by time, and of equally new ones the last in the file.
 enum class Duplicates : uint8_t { kAuto, kLast, kSum, kMax, kMean, kError };
 
+/// kQuarantine: bad rows are left out and listed.
+enum class BadRows : uint8_t { kError, kQuarantine };
+
 struct DataOptions {
-  std::filesystem::path interactions{};
-  std::string format = "csv";  ///< "csv" | "adjacency"
+  InputFiles interactions{};
+  std::string format = "csv";  ///< "csv" | "adjacency" | "hdf5"
   InteractionColumns columns{};
+  TextForm text{};  ///< of csv and adjacency, and of the side tables
+  BadRows bad_rows = BadRows::kError;
   std::string id_type = "auto";            ///< "auto" | "string" | "integer"
   std::string utility{};                   ///< an Expression that gives the values; "": columns.value does
   std::map<std::string, double> events{};  ///< a weight for each kind of event; empty: kinds have none
@@ -85,6 +88,13 @@ struct HeldOut {
   bool empty() const { return matrix.nnz() == 0; }
 };
 
+/// A row that was left out.
+struct RejectedRow {
+  std::string file;
+  int64_t line = 0;  ///< in HDF5 files the row, from 1
+  std::string reason, text;
+};
+
 struct PreparedData {
   Interactions train;
   HeldOut validation, test;
@@ -93,6 +103,8 @@ struct PreparedData {
   HostCsr friends;               ///< users x users, symmetric, without values; rows() == 0: none given
   std::vector<uint8_t> fold_of;  ///< protocol "k-fold": of each entry of train, which holds everything; see take_fold
   int64_t rows_read = 0, duplicates = 0;  ///< interactions in the files; those merged into an earlier one
+  std::vector<RejectedRow> rejected;      ///< with bad_rows = quarantine
+  std::string first_negative;             ///< where the files' first value below 0 stands: "ratings.csv:17: rating: -1"
 };
 
 /// Reads, weighs, merges, filters, splits: docs/data-steps.md has the steps in their order. Independent of the order of
@@ -112,6 +124,7 @@ Interactions merge(const Interactions& train, const HostCsr& more);
 enum class CatalogueSide : uint8_t { kItems, kUsers };
 
 /// Reads a catalogue for these ids; rows of other ids are counted and left out. An id that stands twice is an error.
-Catalogue read_catalogue(const CatalogueFile& file, const Ids& ids, CatalogueSide side = CatalogueSide::kItems);
+Catalogue read_catalogue(const CatalogueFile& file, const Ids& ids, CatalogueSide side = CatalogueSide::kItems,
+                         const TextForm& text = {});
 
 }  // namespace kindred

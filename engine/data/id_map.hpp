@@ -15,7 +15,7 @@ namespace kindred {
 
 enum class IdType : uint8_t { kAuto, kString, kInteger };
 
-/// Why a text cannot be an id.
+/// Why a text cannot be an id, or a field what it should be.
 struct BadId {
   std::string message;
 };
@@ -27,6 +27,10 @@ class IdMap {
   explicit IdMap(IdType type = IdType::kAuto);
   /// The id's number. Throws BadId for what cannot be one: empty, too long, not UTF-8, not an integer of kInteger.
   int32_t number(std::string_view id);
+  int32_t number(int64_t id);
+  /// Throws as number() does, and adds nothing.
+  void check(std::string_view id) const;
+  void check(int64_t) const {}
   int32_t size() const { return static_cast<int32_t>(entries_.size()); }
   bool all_integers() const { return text_offsets_.size() == 1; }
 
@@ -50,15 +54,18 @@ class IdMap {
   };
   template <class Same>
   int32_t find_or_add(Table& table, uint64_t hash, Entry entry, Same&& same);
+  int32_t add(Entry entry);
+  int32_t add_small(size_t id);
   static void grow(Table& table);
   std::string_view text(const Entry& entry) const;
 
   IdType type_;
+  std::vector<int32_t> small_;  // the number of each small id, -1 where there is none: one look instead of a search
   Table integers_, strings_;
   std::vector<Entry> entries_;
   std::string texts_;
   std::vector<size_t> text_offsets_{0};
-  std::string last_id_;  // files are often sorted by user: the same id comes again and again
+  std::string last_text_;  // files are often sorted by user: the same id comes again and again
   int32_t last_number_ = -1;
 };
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <iterator>
 #include <numeric>
 #include <utility>
 
@@ -92,14 +93,17 @@ struct Rows {
   int64_t count;
 };
 
-Rows read_weighed(Context& ctx, const std::filesystem::path& path, const DataOptions& options) {
-  Rows out{read_rows(ctx, path, options), {}, 0};
+Rows read_weighed(Context& ctx, const InputFiles& files, const DataOptions& options, PreparedData& data) {
+  Rows out{read_rows(ctx, files, options), {}, 0};
   out.count = out.rows.count;
+  if (data.first_negative.empty()) data.first_negative = out.rows.first_negative;
+  std::move(out.rows.rejected.begin(), out.rows.rejected.end(), std::back_inserter(data.rejected));
+  out.rows.rejected.clear();
   out.duplicates = resolved(options.duplicates, options, out.rows.has_values);
   if (!options.events.empty()) {
-    weigh_events(ctx, out.rows, options, path.string());
+    weigh_events(ctx, out.rows, options, files.string());
   } else {
-    check_kinds(out.rows, path.string());
+    check_kinds(out.rows, files.string());
   }
   return out;
 }
@@ -227,15 +231,14 @@ int64_t common_pairs(const HostCsr& a, const HostCsr& b) {
 
 }  // namespace
 
-Interactions load_interactions(Context& ctx, const std::filesystem::path& path, const DataOptions& options,
-                               PreparedData& data) {
-  const std::string file = path.string();
-  Rows read = read_weighed(ctx, path, options);
+Interactions load_interactions(Context& ctx, const InputFiles& files, const DataOptions& options, PreparedData& data) {
+  const std::string file = files.string();
+  Rows read = read_weighed(ctx, files, options, data);
   RawRows& rows = read.rows;
   const IdType type = options.id_type == "string" ? IdType::kString : IdType::kAuto;
   const auto side_type = [&](const CatalogueFile& catalogue, CatalogueSide side) {
-    const bool strings =
-        options.id_type == "auto" && !catalogue.file.empty() && !catalogue_ids_are_integers(catalogue, side);
+    const bool strings = options.id_type == "auto" && !catalogue.file.empty() &&
+                         !catalogue_ids_are_integers(catalogue, side, options.text);
     return strings ? IdType::kString : type;
   };
   const MergedIds users = merge_ids(rows.users, side_type(options.users, CatalogueSide::kUsers));
@@ -266,10 +269,10 @@ Interactions load_interactions(Context& ctx, const std::filesystem::path& path, 
   return all;
 }
 
-HeldOut load_held_out(Context& ctx, const std::filesystem::path& path, const char* name, const DataOptions& options,
+HeldOut load_held_out(Context& ctx, const InputFiles& files, const char* name, const DataOptions& options,
                       const Interactions& train, PreparedData& data) {
-  const std::string file = path.string();
-  Rows read = read_weighed(ctx, path, options);
+  const std::string file = files.string();
+  Rows read = read_weighed(ctx, files, options, data);
   const MergedIds users = merge_ids(read.rows.users, IdType::kAuto), items = merge_ids(read.rows.items, IdType::kAuto);
   const KnownRows known_users(*users.ids, *train.users), known_items(*items.ids, *train.items);
   Built built =

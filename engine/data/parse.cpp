@@ -87,14 +87,43 @@ bool parse_iso(std::string_view text, int64_t& microseconds) {
   return true;
 }
 
-}  // namespace
+// "4", "4.5": up to seven digits with a point among them. Both halves of the quotient are exact floats, so that it is
+// the nearest float (Clinger 1990). False for what needs more care.
+bool parse_short_decimal(std::string_view text, float& value) {
+  constexpr float kPowers[] = {1, 1e1f, 1e2f, 1e3f, 1e4f, 1e5f, 1e6f, 1e7f};
+  if (text.empty() || text.size() > 8) return false;
+  int32_t digits = 0, count = 0;
+  size_t point = text.size();
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto digit = static_cast<unsigned char>(text[i] - '0');
+    if (digit <= 9) {
+      digits = digits * 10 + digit;
+      ++count;
+    } else if (text[i] == '.' && point == text.size()) {
+      point = i;
+    } else {
+      return false;
+    }
+  }
+  if (count == 0 || count > 7) return false;
+  value = static_cast<float>(digits) / kPowers[point == text.size() ? 0 : text.size() - 1 - point];
+  return true;
+}
 
-bool parse_number(std::string_view text, float& value) {
+template <class Real>
+bool parse_any_number(std::string_view text, Real& value) {
   text = trimmed(text);
   const char* const end = text.data() + text.size();
   const auto result = fast_float::from_chars(text.data(), end, value);
   return result.ec == std::errc() && result.ptr == end && std::isfinite(value);
 }
+
+}  // namespace
+
+bool parse_number(std::string_view text, float& value) {
+  return parse_short_decimal(text, value) || parse_any_number(text, value);
+}
+bool parse_number(std::string_view text, double& value) { return parse_any_number(text, value); }
 
 TimeForm time_form(std::string_view text) {
   text = trimmed(text);
@@ -103,6 +132,19 @@ TimeForm time_form(std::string_view text) {
 }
 
 bool parse_time(std::string_view text, TimeForm form, int64_t& raw) {
+  if (form == TimeForm::kInteger && !text.empty() && text.size() <= 18) {
+    int64_t out = 0;
+    bool digits = true;
+    for (const char c : text) {
+      const auto digit = static_cast<unsigned char>(c - '0');
+      digits &= digit <= 9;
+      out = out * 10 + digit;
+    }
+    if (digits) {
+      raw = out;
+      return true;
+    }
+  }
   text = trimmed(text);
   if (form == TimeForm::kIso) return parse_iso(text, raw);
   const bool negative = !text.empty() && text.front() == '-';

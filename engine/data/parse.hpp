@@ -8,6 +8,7 @@ namespace kindred {
 
 /// A finite decimal number that fills `text` but for spaces around it. Not finite as a float: false.
 bool parse_number(std::string_view text, float& value);
+bool parse_number(std::string_view text, double& value);
 
 /// How a file writes its times; all rows alike.
 enum class TimeForm : uint8_t { kInteger, kDecimal, kIso };

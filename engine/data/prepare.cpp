@@ -68,10 +68,11 @@ PreparedData prepare(const DataOptions& options, const SplitOptions& split, uint
   log_info(
       "parts",
       {{"train", data.train.size()}, {"validation", data.validation.matrix.nnz()}, {"test", data.test.matrix.nnz()}});
-  if (!options.items.file.empty()) data.catalogue = read_catalogue(options.items, *data.train.items);
+  if (!options.items.file.empty())
+    data.catalogue = read_catalogue(options.items, *data.train.items, CatalogueSide::kItems, options.text);
   if (!options.users.file.empty())
-    data.user_catalogue = read_catalogue(options.users, *data.train.users, CatalogueSide::kUsers);
-  if (!options.friends.file.empty()) data.friends = read_friends(options.friends, *data.train.users);
+    data.user_catalogue = read_catalogue(options.users, *data.train.users, CatalogueSide::kUsers, options.text);
+  if (!options.friends.file.empty()) data.friends = read_friends(options.friends, *data.train.users, options.text);
   return data;
 }
 

@@ -29,20 +29,6 @@ int column_number(std::string_view name) {
   return result.ec == std::errc() && result.ptr == end && number >= 1 ? number - 1 : -1;
 }
 
-// The index of a header's name that answers the wish, -1 where there is none.
-int find_name(const ColumnWish& wish, std::span<const std::string> header) {
-  if (!wish.name.empty()) {
-    const auto found = std::find(header.begin(), header.end(), wish.name);
-    return found == header.end() ? -1 : static_cast<int>(found - header.begin());
-  }
-  for (const std::string_view usual : wish.usual) {
-    for (size_t i = 0; i < header.size(); ++i) {
-      if (loose_name(header[i]) == usual) return static_cast<int>(i);
-    }
-  }
-  return -1;
-}
-
 // How many wishes a record answers by name. Numbers do not count: in a file without a header a value may look like one.
 int64_t names_found(std::span<const ColumnWish> wishes, std::span<const std::string> record) {
   return std::count_if(wishes.begin(), wishes.end(), [&](const ColumnWish& wish) {
@@ -69,79 +55,42 @@ std::string loose_name(std::string_view name) {
   return out;
 }
 
-size_t content_start(std::string_view text, const std::string& name) {
-  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) {
-    throw InputError(name + ": the file is UTF-16; convert it to UTF-8 (iconv -f utf-16 -t utf-8)");
+int find_name(const ColumnWish& wish, std::span<const std::string> names) {
+  if (!wish.name.empty()) {
+    const auto found = std::find(names.begin(), names.end(), wish.name);
+    return found == names.end() ? -1 : static_cast<int>(found - names.begin());
   }
-  const size_t start = text.starts_with("\xEF\xBB\xBF") ? 3 : 0;
-  if (text.find_first_not_of("\r\n", start) == std::string_view::npos) throw InputError(name + ": the file is empty");
-  return start;
+  for (const std::string_view usual : wish.usual) {
+    for (size_t i = 0; i < names.size(); ++i) {
+      if (loose_name(names[i]) == usual) return static_cast<int>(i);
+    }
+  }
+  return -1;
 }
 
-Table::Table(const std::filesystem::path& path, std::span<const ColumnWish> wishes)
-    : name_(path.string()), file_(path) {
-  const size_t start = content_start(file_.view(), name_);
-  find_dialect(wishes, start);
-  size_t second = 0;
-  const std::vector<std::string> first = record_at(start, &second);
-  width_ = first.size();
-  if (has_header(wishes, first, second)) names_ = first;
-  records_ = names_.empty() ? start : second;
-  for (const ColumnWish& wish : wishes) {
-    Column column = find_column(wish, first);
-    if (column.index >= 0) findings_ += fmt::format("{}{}={}", findings_.empty() ? "" : " ", wish.what, column.label);
-    columns_.push_back(std::move(column));
-  }
-  if (records().find_first_not_of("\r\n") == std::string_view::npos) {
-    throw InputError(name_ + ": a header and no rows");
-  }
-}
+namespace {
 
-void Table::log_findings() const {
-  log_info("reading", {{"file", name_},
-                       {"delimiter", delimiter_name(dialect_.delimiter)},
-                       {"header", names_.empty() ? "no" : "yes"},
-                       {"columns", findings_}});
-}
-
-Column Table::find_column(const ColumnWish& wish, const std::vector<std::string>& first) const {
-  int index = names_.empty() ? -1 : find_name(wish, first);
-  if (index < 0 && !wish.name.empty()) index = column_number(wish.name);
-  if (index >= static_cast<int>(first.size())) {
-    throw InputError(fmt::format("{}: {} = {}: the file has {} columns", name_, wish.key, wish.name, first.size()));
+// The first record of a text that can be read.
+std::vector<std::string> first_record(std::string_view text, const Dialect& dialect) {
+  RecordReader reader(text, dialect);
+  for (;;) {
+    try {
+      if (!reader.next()) return {};
+      return {reader.fields().begin(), reader.fields().end()};
+    } catch (const RecordError&) {  // said when the records are read
+      reader.skip_line();
+    }
   }
-  if (index >= 0) {
-    const auto place = static_cast<size_t>(index);
-    return {index, names_.empty() ? fmt::format("column {}", place + 1) : first[place]};
-  }
-  if (!wish.required && wish.name.empty()) return {};
-  const bool named = !wish.name.empty();
-  const std::string asked = named ? fmt::format("'{}'", printable(wish.name)) : fmt::format("for the {}", wish.what);
-  throw InputError(fmt::format("{}: no column {}; found {}{}; set {} to a name{}{}", name_, asked, joined(first),
-                               first.size() == 1 ? " (columns are parted by , tab ; | or ::)" : "", wish.key,
-                               names_.empty() ? ", or to a number from 1 where the file has no header" : "",
-                               did_you_mean(named ? std::string_view(wish.name) : wish.usual.front(), first)));
-}
-
-std::vector<std::string> Table::record_at(size_t start, size_t* end) const {
-  RecordReader reader(file_.view().substr(start), dialect_);
-  std::vector<std::string> fields;
-  try {
-    if (reader.next()) fields.assign(reader.fields().begin(), reader.fields().end());
-  } catch (const RecordError& error) {
-    throw InputError(fmt::format("{}:{}: {}", name_, line_number(file_.view(), start + error.offset), error.message));
-  }
-  if (end) *end = start + reader.end();
-  return fields;
 }
 
 // The delimiter with which the first record has most of the wished names; then the one with which the first records
 // have equally many fields; then the one that gives most fields.
-void Table::find_dialect(std::span<const ColumnWish> wishes, size_t start) {
-  const std::string_view text = file_.view().substr(start);
+Dialect find_dialect(std::string_view text, std::span<const ColumnWish> wishes, Quote quote) {
+  Dialect found;
   std::array<int64_t, 3> best{-1, 0, 0};
   for (const std::string_view delimiter : kDelimiters) {
-    const Dialect dialect{std::string(delimiter), quotes_usual(delimiter)};
+    const bool quotes = quote == Quote::kDouble || (quote == Quote::kAuto && quotes_usual(delimiter));
+    const Dialect dialect{std::string(delimiter), quotes};
     RecordReader reader(text, dialect);
     std::array<int64_t, 3> score{0, 1, 0};
     try {
@@ -160,15 +109,16 @@ void Table::find_dialect(std::span<const ColumnWish> wishes, size_t start) {
     if (score[2] == 1) score[1] = 0;
     if (score > best) {
       best = score;
-      dialect_ = dialect;
+      found = dialect;
     }
   }
+  return found;
 }
 
 // A wished name stands in it; or a field is no number where the next record has one.
-bool Table::has_header(std::span<const ColumnWish> wishes, const std::vector<std::string>& first, size_t second) const {
+bool is_header(std::span<const ColumnWish> wishes, const std::vector<std::string>& first,
+               const std::vector<std::string>& next) {
   if (names_found(wishes, first) > 0) return true;
-  const std::vector<std::string> next = record_at(second, nullptr);
   for (size_t i = 0; i < std::min(first.size(), next.size()); ++i) {
     float number = 0;
     if (!parse_number(first[i], number) && parse_number(next[i], number)) return true;
@@ -176,7 +126,82 @@ bool Table::has_header(std::span<const ColumnWish> wishes, const std::vector<std
   return false;
 }
 
-int64_t Table::line(int64_t offset) const { return line_number(file_.view(), records_ + static_cast<size_t>(offset)); }
+Column find_column(const ColumnWish& wish, const Layout& layout, const std::vector<std::string>& top,
+                   const std::string& file) {
+  int index = find_name(wish, layout.header);
+  if (index < 0 && !wish.name.empty()) index = column_number(wish.name);
+  if (index >= static_cast<int>(top.size()))
+    throw InputError(fmt::format("{}: {} = {}: the file has {} columns", file, wish.key, wish.name, top.size()));
+  if (index >= 0) {
+    const auto place = static_cast<size_t>(index);
+    return {index, layout.header.empty() ? fmt::format("column {}", place + 1) : printable(top[place])};
+  }
+  if (!wish.required && wish.name.empty()) return {};
+  const bool named = !wish.name.empty();
+  const std::string asked = named ? fmt::format("'{}'", printable(wish.name)) : fmt::format("for the {}", wish.what);
+  throw InputError(fmt::format("{}: no column {}; found {}{}; set {} to a name{}{}", file, asked, joined(top),
+                               top.size() == 1 ? " (columns are parted by , tab ; | or ::)" : "", wish.key,
+                               layout.header.empty() ? ", or to a number from 1 where the file has no header" : "",
+                               did_you_mean(named ? std::string_view(wish.name) : wish.usual.front(), top)));
+}
+
+}  // namespace
+
+Layout find_layout(std::string_view head, const std::string& file, std::span<const ColumnWish> wishes, Quote quote) {
+  Layout layout;
+  layout.dialect = find_dialect(head, wishes, quote);
+  RecordReader reader(head, layout.dialect);
+  try {
+    reader.next();
+  } catch (const RecordError& error) {
+    throw InputError(fmt::format("{}:{}: {}", file, 1 + count_lines(head.substr(0, error.offset)), error.message));
+  }
+  const std::vector<std::string> top(reader.fields().begin(), reader.fields().end());
+  layout.width = top.size();
+  layout.first = first_record(head.substr(reader.end()), layout.dialect);
+  if (is_header(wishes, top, layout.first)) {
+    layout.header = top;
+    layout.records = reader.end();
+    layout.line = 1 + count_lines(head.substr(0, layout.records));
+  } else {
+    layout.first = top;
+  }
+  for (const ColumnWish& wish : wishes) layout.columns.push_back(find_column(wish, layout, top, file));
+  if (head.find_first_not_of("\r\n", layout.records) == std::string_view::npos)
+    throw InputError(file + ": a header and no rows");
+  return layout;
+}
+
+void Layout::log(const std::string& file, std::span<const ColumnWish> wishes) const {
+  std::string found;
+  for (size_t i = 0; i < columns.size(); ++i) {
+    if (columns[i].index >= 0)
+      found += fmt::format("{}{}={}", found.empty() ? "" : " ", wishes[i].what, columns[i].label);
+  }
+  log_info("reading", {{"file", file},
+                       {"delimiter", delimiter_name(dialect.delimiter)},
+                       {"header", header.empty() ? "no" : "yes"},
+                       {"columns", found}});
+}
+
+Table::Table(const std::filesystem::path& path, std::span<const ColumnWish> wishes, const TextForm& form)
+    : wishes_(wishes.begin(), wishes.end()) {
+  {
+    TextStream stream(path, form.encoding);
+    name_ = stream.name();
+    if (form.encoding == Encoding::kUtf8 && path != "-" && !stream.compressed()) {
+      mapped_.emplace(path);
+      start_ = content_start(mapped_->view(), name_);
+    } else {
+      unpacked_ = read_text(stream);
+    }
+  }
+  layout_ = find_layout(text(), name_, wishes, form.quote);
+}
+
+int64_t Table::line(int64_t offset) const {
+  return layout_.line + count_lines(records().substr(0, static_cast<size_t>(offset)));
+}
 
 void Table::fail(size_t offset, const std::string& message) const {
   throw InputError(fmt::format("{}:{}: {}", name_, line(static_cast<int64_t>(offset)), message));

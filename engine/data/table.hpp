@@ -2,6 +2,7 @@
 // A delimited file, opened: its delimiter and header found, its columns looked up by name.
 #pragma once
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -9,8 +10,16 @@
 
 #include "engine/core/file.hpp"
 #include "engine/data/csv.hpp"
+#include "engine/data/text_stream.hpp"
 
 namespace kindred {
+
+/// How text is to be taken, where that cannot be seen in it.
+enum class Quote : uint8_t { kAuto, kNone, kDouble };  ///< kAuto: comma and semicolon quote, tab, bar and :: don't
+struct TextForm {
+  Quote quote = Quote::kAuto;
+  Encoding encoding = Encoding::kUtf8;
+};
 
 /// A column that a reader wants.
 struct ColumnWish {
@@ -27,21 +36,45 @@ struct Column {
   std::string label;  ///< for messages: the header's name, or "column 3"
 };
 
+/// A name as columns are compared: lower case, without '_' and spaces.
+std::string loose_name(std::string_view name);
+
+/// The place among `names` of what is wished for, by name alone; -1 where there is none.
+int find_name(const ColumnWish& wish, std::span<const std::string> names);
+
+/// What the beginning of a delimited file says about it.
+struct Layout {
+  Dialect dialect;
+  std::vector<std::string> header;  ///< its names; empty where the file has none
+  std::vector<std::string> first;   ///< fields of the first record that is not the header; empty where none can be read
+  size_t records = 0;               ///< where they begin
+  int64_t line = 1;                 ///< the line on which they begin
+  size_t width = 0;
+  std::vector<Column> columns;  ///< in the order of the wishes
+
+  /// Says in the log what was found.
+  void log(const std::string& file, std::span<const ColumnWish> wishes) const;
+};
+
+/// Finds the delimiter (, tab ; | ::), the header and the wished columns. Throws InputError: header alone, a column
+/// missing (with what was found and the nearest name).
+Layout find_layout(std::string_view head, const std::string& file, std::span<const ColumnWish> wishes, Quote quote);
+
+/// A file at once, for those that fit in memory.
 class Table {
  public:
-  /// Opens `path`, finds the delimiter (, tab ; | ::), the header and the wished columns.
-  /// Throws InputError: no such file, empty, header alone, a column missing (with what was found and the nearest name).
-  Table(const std::filesystem::path& path, std::span<const ColumnWish> wishes);
+  /// Throws InputError as TextStream and find_layout do.
+  Table(const std::filesystem::path& path, std::span<const ColumnWish> wishes, const TextForm& form = {});
 
   /// The records behind the header.
-  std::string_view records() const { return file_.view().substr(records_); }
-  const Dialect& dialect() const { return dialect_; }
-  const Column& column(size_t wish) const { return columns_[wish]; }
-  size_t width() const { return width_; }
+  std::string_view records() const { return text().substr(layout_.records); }
+  const Dialect& dialect() const { return layout_.dialect; }
+  const Column& column(size_t wish) const { return layout_.columns[wish]; }
+  size_t width() const { return layout_.width; }
   /// The header's names; empty where the file has none.
-  const std::vector<std::string>& header() const { return names_; }
+  const std::vector<std::string>& header() const { return layout_.header; }
   /// Says in the log what was found.
-  void log_findings() const;
+  void log_findings() const { layout_.log(name_, wishes_); }
 
   /// The line on which the record at `offset` in records() begins.
   int64_t line(int64_t offset) const;
@@ -49,25 +82,14 @@ class Table {
   [[noreturn]] void fail(size_t offset, const std::string& message) const;
 
  private:
-  Column find_column(const ColumnWish& wish, const std::vector<std::string>& first) const;
-  void find_dialect(std::span<const ColumnWish> wishes, size_t start);
-  bool has_header(std::span<const ColumnWish> wishes, const std::vector<std::string>& first, size_t second) const;
-  std::vector<std::string> record_at(size_t start, size_t* end) const;
+  std::string_view text() const { return mapped_ ? mapped_->view().substr(start_) : std::string_view(unpacked_); }
 
   std::string name_;
-  MappedFile file_;
-  Dialect dialect_;
-  size_t records_ = 0, width_ = 0;
-  std::vector<std::string> names_;  // empty: no header
-  std::string findings_;            // "user=userId item=movieId"
-  std::vector<Column> columns_;
+  std::vector<ColumnWish> wishes_;
+  std::optional<MappedFile> mapped_;  // plain UTF-8; anything else is unpacked
+  std::string unpacked_;
+  size_t start_ = 0;
+  Layout layout_;
 };
-
-/// A name as columns are compared: lower case, without '_' and spaces.
-std::string loose_name(std::string_view name);
-
-/// Opens a file that must have content behind a byte order mark; returns where that content starts. Throws InputError
-/// for an empty file and for UTF-16.
-size_t content_start(std::string_view text, const std::string& name);
 
 }  // namespace kindred

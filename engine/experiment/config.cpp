@@ -57,13 +57,22 @@ std::string advice(const MetricSpec& metric) {
                                              : "use model.feedback = \"explicit\" or a ranking metric like ndcg@10";
 }
 
+/// File names from `folder` as paths that hold from anywhere: in text, in lists, and as `file` in tables. "-" is
+/// standard input.
+void make_absolute(TomlValue& value, const std::filesystem::path& folder) {
+  if (auto* text = std::get_if<std::string>(&value.value)) {
+    if (!text->empty() && *text != "-") *text = (folder / *text).lexically_normal().string();
+  } else if (auto* list = std::get_if<TomlArray>(&value.value)) {
+    for (TomlValue& entry : *list) make_absolute(entry, folder);
+  } else if (auto* table = std::get_if<TomlTable>(&value.value)) {
+    if (const auto file = table->find("file"); file != table->end()) make_absolute(file->second, folder);
+  }
+}
+
 /// Gives a value to its field, file names as paths that hold from anywhere.
 void read_key(Config& config, const SchemaKey& key, TomlValue value, const std::filesystem::path& config_file) {
-  auto* text = std::get_if<std::string>(&value.value);
-  if (key.type == kInputFile && text != nullptr && !text->empty()) {
-    const std::filesystem::path from = value.line > 0 ? config_file.parent_path() : ".";
-    *text = (std::filesystem::absolute(from) / *text).lexically_normal().string();
-  }
+  if (key.type == kInputFile || key.type == kInputFiles)
+    make_absolute(value, std::filesystem::absolute(value.line > 0 ? config_file.parent_path() : "."));
   key.read(config, value);
 }
 

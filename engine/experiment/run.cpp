@@ -16,6 +16,7 @@
 #include "engine/experiment/report.hpp"
 #include "engine/experiment/selection.hpp"
 #include "engine/store/model_file.hpp"
+#include "engine/store/text.hpp"
 
 namespace kindred {
 namespace {
@@ -57,6 +58,22 @@ void note_small_data(const Interactions& train) {
     log_info("all values are equal", {{"value", static_cast<double>(values[0])}});
 }
 
+void write_rejected(const std::vector<RejectedRow>& rows, const std::filesystem::path& path) {
+  PendingFile file(path);
+  file.write("file,line,reason,text\n");
+  std::string line;
+  for (const RejectedRow& row : rows) {
+    line.clear();
+    append_csv(line, row.file);
+    line += "," + std::to_string(row.line) + ",";
+    append_csv(line, row.reason);
+    line += ",";
+    append_csv(line, row.text);
+    file.write(line + "\n");
+  }
+  file.commit();
+}
+
 KeepHistory history_kept(const std::string& word) {
   return word == "values" ? KeepHistory::kValues : word == "items" ? KeepHistory::kItems : KeepHistory::kNone;
 }
@@ -73,7 +90,13 @@ PreparedData read_data(const Config& config) {
   }
   if (std::ranges::any_of(config.evaluate.metrics, [&](const auto& m) { return m.k > data.train.num_items(); }))
     log_info("a metric's list is longer than the catalogue: it holds all items", {{"items", data.train.num_items()}});
-  if (config.model == "als" && config.als.feedback == "implicit") warn_of_stars(data.train);
+  if (config.model == "als" && config.als.feedback == "implicit") {
+    if (!data.first_negative.empty() && std::ranges::any_of(data.train.matrix.values, [](float v) { return v < 0; }))
+      throw InputError(data.first_negative +
+                       "; implicit feedback needs values of 0 and more: leave others out with data.min_value = 0.0, or "
+                       "set model.feedback = \"explicit\"");
+    warn_of_stars(data.train);
+  }
   check_normalizable(data.train, config.data.normalize);
   note_small_data(data.train);
   return data;
@@ -243,6 +266,7 @@ RunResult run_training(const Config& config, const RunRequest& request) {
   if (folder.start() == RunStart::kFinished) return finished(config);
   const LogFile log(folder.file("log.txt"));
   write_file(folder.file("config.toml"), config.resolved);
+  if (!data.rejected.empty()) write_rejected(data.rejected, folder.file("rejected.csv"));
   folder.write_status({"running", 0, epochs_of(config)});
   try {
     return train_into(folder, config, ctx, std::move(data), seconds);

@@ -30,6 +30,65 @@ double number_of(const TomlValue& value) {
   return *number;
 }
 
+/// A path, or a list of paths and of { file, event, columns }.
+InputFiles input_files(const TomlValue& value) {
+  if (std::holds_alternative<std::string>(value.value)) return InputFiles(std::filesystem::path(text_of(value)));
+  const auto* list = std::get_if<TomlArray>(&value.value);
+  if (list == nullptr || list->empty()) expected("a path or a list of files", value);
+  std::vector<InputFile> files;
+  for (const TomlValue& entry : *list) {
+    InputFile& file = files.emplace_back();
+    if (std::holds_alternative<std::string>(entry.value)) {
+      file.path = text_of(entry);
+      continue;
+    }
+    const auto* table = std::get_if<TomlTable>(&entry.value);
+    if (table == nullptr) expected("a path or { file = \"…\", event = \"…\", columns = { … } }", entry);
+    const auto fill = [](const TomlTable& from, const std::string& what,
+                         const std::vector<std::pair<std::string, std::string*>>& fields) {
+      std::vector<std::string> names;
+      for (const auto& [name, field] : fields) names.push_back(name);
+      for (const auto& [name, v] : from) {
+        const auto found = std::ranges::find(names, name);
+        if (found == names.end() && !(what.empty() && name == "columns"))
+          throw InputError("unknown key '" + printable(name) + "' in an entry's " + (what.empty() ? "table" : what) +
+                           did_you_mean(name, names));
+        if (found != names.end()) *fields[static_cast<size_t>(found - names.begin())].second = text_of(v);
+      }
+    };
+    fill(*table, "", {{"file", &file.path}, {"event", &file.event}});
+    if (file.path.empty()) expected("file = \"…\" in each entry", entry);
+    const auto columns = table->find("columns");
+    if (columns == table->end()) continue;
+    const auto* names = std::get_if<TomlTable>(&columns->second.value);
+    if (names == nullptr) expected("columns = { user = \"…\", … }", columns->second);
+    InteractionColumns& c = file.columns;
+    fill(*names, "columns",
+         {{"user", &c.user}, {"item", &c.item}, {"value", &c.value}, {"time", &c.time}, {"event", &c.event}});
+  }
+  return InputFiles(std::move(files));
+}
+
+std::string toml_of(const InputFiles& files) {
+  const auto text = [](const std::string& t) { return TomlValue{t, 0}; };
+  if (files.empty()) return "";
+  if (files.list.size() == 1 && files.list[0] == InputFile{files.list[0].path})
+    return to_toml(text(files.list[0].path));
+  TomlArray list;
+  for (const InputFile& file : files.list) {
+    TomlTable entry{{"file", text(file.path)}}, columns;
+    if (!file.event.empty()) entry["event"] = text(file.event);
+    const InteractionColumns& c = file.columns;
+    const std::pair<const char*, const std::string*> named[] = {
+        {"user", &c.user}, {"item", &c.item}, {"value", &c.value}, {"time", &c.time}, {"event", &c.event}};
+    for (const auto& [name, column] : named)
+      if (!column->empty()) columns[name] = text(*column);
+    if (!columns.empty()) entry["columns"] = TomlValue{columns, 0};
+    list.push_back(entry.size() == 1 ? text(file.path) : TomlValue{entry, 0});
+  }
+  return to_toml(TomlValue{list, 0});
+}
+
 std::string quote(const std::string& text) { return to_toml(TomlValue{text, 0}); }
 std::string number(double value) { return to_toml(TomlValue{value, 0}); }
 /// A float as the number a person would write: 0.003, not 0.003000000026077032.
@@ -201,10 +260,22 @@ std::vector<SchemaKey> make_schema() {
           return found.empty() ? std::string() : quote(found.string());
         });
   };
-  file("interactions", "The file of interactions.", FIELD(data.interactions));
-  t.word("format", {"csv", "adjacency"}, true,
-         "csv: a header, fields split by comma, tab, semicolon, bar or ::. adjacency: a user, then items.",
-         FIELD(data.format));
+  t.add(
+      "interactions", kInputFiles, "", true,
+      "A path, a glob, \"-\" for standard input, or a list of these and of { file, event, columns }; .gz is read.",
+      [](Config& c, const TomlValue& v) { c.data.interactions = input_files(v); },
+      [](const Config& c) { return toml_of(c.data.interactions); });
+  t.word(
+      "format", {"csv", "adjacency", "hdf5"}, true,
+      "csv: fields split by comma, tab, semicolon, bar or ::. adjacency: a user, then items. hdf5: a dataset a column.",
+      FIELD(data.format));
+  t.choice<Quote>("quote", {{"auto", Quote::kAuto}, {"none", Quote::kNone}, {"double", Quote::kDouble}}, true,
+                  "Whether fields may stand in double quotes; auto: with comma and semicolon.", FIELD(data.text.quote));
+  t.choice<Encoding>("encoding", {{"utf-8", Encoding::kUtf8}, {"latin-1", Encoding::kLatin1}}, true,
+                     "Of the text files.", FIELD(data.text.encoding));
+  t.choice<BadRows>("bad_rows", {{"error", BadRows::kError}, {"quarantine", BadRows::kQuarantine}}, true,
+                    "error: the first bad row ends the run. quarantine: they are left out and listed in rejected.csv.",
+                    FIELD(data.bad_rows));
   t.text("columns.user", "text", true, "Column of users, by name; left out: found by its name.",
          FIELD(data.columns.user));
   t.text("columns.item", "text", true, "Column of items.", FIELD(data.columns.item));

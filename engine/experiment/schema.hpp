@@ -29,9 +29,10 @@ struct SchemaKey {
   std::function<std::string(const Config&)> write;
 };
 
-/// The type of keys that name a file to read: relative to the config's folder, or, from the command line, to the
+/// The types of keys that name files to read: relative to the config's folder, or, from the command line, to the
 /// working directory.
 constexpr const char* kInputFile = "file";
+constexpr const char* kInputFiles = "file or list of files";
 
 /// All keys, in the order of the documentation.
 const std::vector<SchemaKey>& schema();

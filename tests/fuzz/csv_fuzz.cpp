@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <vector>
 
+#include "engine/core/error.hpp"
 #include "engine/data/csv.hpp"
 #include "engine/data/dataset.hpp"
+#include "engine/data/text_stream.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 namespace kindred::fuzz {
@@ -25,16 +27,22 @@ bool read_records(std::string_view text, const Dialect& dialect, Records& out) {
   return true;
 }
 
-void check_pieces(std::string_view text, const Dialect& dialect) {
-  Records whole, in_pieces;
-  if (!read_records(text, dialect, whole)) return;
-  const std::vector<size_t> borders = cut_at_records(text, dialect, 16);
-  check(borders.front() == 0 && borders.back() == text.size(), "pieces cover the text");
-  for (size_t p = 0; p + 1 < borders.size(); ++p) {
-    check(borders[p] <= borders[p + 1], "borders ascend");
-    check(read_records(text.substr(borders[p], borders[p + 1] - borders[p]), dialect, in_pieces), "pieces are sound");
+void check_pieces(const MemoryFile& file, const Dialect& dialect) {
+  try {
+    TextStream stream(file.path(), Encoding::kUtf8);
+    if (stream.compressed()) return;
+    const std::string text(stream.head());
+    Records whole, in_pieces;
+    if (!read_records(text, dialect, whole)) return;
+    PieceReader pieces(stream, dialect, 16);
+    std::string joined;
+    for (TextBuffer piece; pieces.next(piece); joined += piece.view())
+      check(read_records(piece.view(), dialect, in_pieces), "pieces are sound");
+    check(joined == text, "pieces cover the text");
+    check(whole == in_pieces, "pieces have the records of the whole");
+  } catch (const InputError& error) {
+    check_message(error);
   }
-  check(whole == in_pieces, "pieces have the records of the whole");
 }
 
 void read(std::string_view text, uint8_t choice) {
@@ -69,7 +77,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   static const char* const kDelimiters[] = {",", "\t", ";", "::"};
   const uint8_t choice = bytes[0];
   const std::string_view text(reinterpret_cast<const char*>(bytes) + 1, size - 1);
-  fuzz::check_pieces(text, {kDelimiters[choice >> 6], (choice & 2) != 0});
+  fuzz::check_pieces(fuzz::MemoryFile(text), {kDelimiters[choice >> 6], (choice & 2) != 0});
   fuzz::read(text, choice);
   return 0;
 }

@@ -300,18 +300,21 @@ TEST(Prepare, EveryErrorNamesPlaceAndCause) {
 
   const std::string header = "user,item,rating,time\n";
   EXPECT_EQ(error(header + "1,2,five,6\n"), "r.csv:2: rating: expected a number, found 'five'");
-  EXPECT_EQ(error(header + "1,2,3,4\n1,2,,6\n"), "r.csv:3: rating: expected a number, found ''");
   EXPECT_EQ(error(header + "1,2,nan,6\n"), "r.csv:2: rating: expected a number, found 'nan'");
   EXPECT_EQ(error(header + "1,2,-inf,6\n"), "r.csv:2: rating: expected a number, found '-inf'");
   EXPECT_EQ(error(header + "1,2,1e99,6\n"), "r.csv:2: rating: expected a number, found '1e99'");
   EXPECT_EQ(error(header + "1,2,3\n"), "r.csv:2: expected 4 fields, found 3");
-  EXPECT_EQ(error(header + "1,2,3,4\n1,2,3,4,5\n"), "r.csv:3: expected 4 fields, found 5");
+  EXPECT_EQ(error(header + "1,2,3,4\n1,2,3,4,5\n"),
+            "r.csv:3: expected 4 fields, found 5; a field with ',' in it needs double quotes");
   EXPECT_EQ(error(header + ",2,3,4\n"), "r.csv:2: user: expected an id, found ''");
   EXPECT_EQ(error(header + "1," + std::string(1025, 'x') + ",3,4\n"),
             "r.csv:2: item: expected an id of at most 1,024 bytes, found 1025: '" + std::string(40, 'x') + "…'");
-  EXPECT_EQ(error(header + "1,caf\xE9,3,4\n"),
-            "r.csv:2: item: expected an id in UTF-8, found 'caf\xE9'; convert the file with iconv");
-  EXPECT_EQ(error(header + "1,2,3,4\n1,\"2,3,4\n"), "r.csv:3: a quoted field is never closed");
+  EXPECT_EQ(
+      error(header + "1,caf\xE9,3,4\n"),
+      "r.csv:2: item: expected an id in UTF-8, found 'caf\xE9'; set data.encoding = \"latin-1\" where the file is, or "
+      "convert it with iconv");
+  EXPECT_EQ(error(header + "1,2,3,4\n1,\"2,3,4\n"),
+            "r.csv:3: a quoted field is never closed; close it, or set data.quote = \"none\" where quotes are text");
   EXPECT_EQ(error(header + "1,2,3,4\n1,3,4,soon\n"),
             "r.csv:3: time: expected a Unix time in whole numbers as in the first row, found 'soon'");
   EXPECT_EQ(error(header + "1,2,3,2020-01-01\n1,3,4,5\n"),
@@ -326,9 +329,12 @@ TEST(Prepare, EveryErrorNamesPlaceAndCause) {
             "r.csv:2: user: expected a whole number as id, found 'x'");
   EXPECT_EQ(error("\n", {.format = "adjacency"}), "r.csv: the file is empty");
   EXPECT_EQ(error("1\n2\n", {.format = "adjacency"}), "r.csv: no line has an item; expected lines 'user item item …'");
-  EXPECT_EQ(error("1 2\n3 caf\xE9\n", {.format = "adjacency"}),
-            "r.csv:2: item: expected an id in UTF-8, found 'caf\xE9'; convert the file with iconv");
-  EXPECT_EQ(error("x", {.format = "parquet"}), "data.format: expected \"csv\" or \"adjacency\", found 'parquet'");
+  EXPECT_EQ(
+      error("1 2\n3 caf\xE9\n", {.format = "adjacency"}),
+      "r.csv:2: item: expected an id in UTF-8, found 'caf\xE9'; set data.encoding = \"latin-1\" where the file is, or "
+      "convert it with iconv");
+  EXPECT_EQ(error("x", {.format = "parquet"}),
+            "data.format: expected \"csv\", \"adjacency\" or \"hdf5\", found 'parquet'");
 }
 
 TEST(Prepare, WrongSplits) {

@@ -154,7 +154,7 @@ TEST(Steps, DuplicatesAsErrorsNameThePair) {
   SplitOptions split;  // ids that train does not know stand in the file's order behind the known ones
   split.protocol = "files";
   split.files.train = folder.write("train.csv", "user,item\na,x\n");
-  split.files.test = options.interactions;
+  split.files.test = options.interactions.list[0].path;
   EXPECT_EQ(input_error(folder, [&] { prepare(options, split, 1, 2); }), "r.csv: user 'b', item 'y'" + cause);
   options.interactions = folder.write("r.csv", "user,item\na,x\nb,x\n");
   EXPECT_EQ(read_all(options).train.size(), 2);

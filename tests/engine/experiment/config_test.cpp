@@ -76,7 +76,7 @@ TEST_F(ConfigTest, FilesAreFoundFromTheConfigsFolderAndThoseOfSetFromTheWorkingF
   EXPECT_EQ(load("items = { file = \"../x/i.csv\" }\n").data.items.file,
             run_.folder().path().parent_path() / "x/i.csv");
   EXPECT_EQ(load("", {"data.interactions=r.csv"}).data.interactions, std::filesystem::current_path() / "r.csv");
-  EXPECT_EQ(load("", {"data.interactions=/data/r.csv"}).data.interactions, "/data/r.csv");
+  EXPECT_EQ(load("", {"data.interactions=/data/r.csv"}).data.interactions, std::filesystem::path("/data/r.csv"));
   EXPECT_EQ(load("", {"output=runs/x"}).output, "runs/x");
 }
 
@@ -203,6 +203,7 @@ TEST_F(ConfigTest, AResolvedConfigLoadsAsItself) {
       "items = { file = \"i.csv\", columns = { id = \"i\", title = \"the \\\"title\\\"\" } }\n",
       "[split]\nprotocol = \"none\"\n",
       "[evaluate]\ncandidates = \"negatives\"\nnegatives = 20\nmetrics = [\"auc\", \"coverage@10\"]\n",
+      "quote = \"double\"\nencoding = \"latin-1\"\nbad_rows = \"quarantine\"\nformat = \"hdf5\"\n",
       "min_value = 3.5\nduplicates = \"max\"\n[data.events]\nview = 1\n\"add to cart\" = 3.5\n",
       "normalize = \"z-score\"\n[model]\nfeedback = \"explicit\"\n",
       "utility = \"rating + log1p(`watch time`)\"\nbinarize = true\nmin_user_interactions = 5\n"};
@@ -212,6 +213,16 @@ TEST_F(ConfigTest, AResolvedConfigLoadsAsItself) {
     EXPECT_EQ(load_config(run_.folder() / "resolved.toml").resolved, resolved);
     EXPECT_THAT(differing_keys(resolved, resolved), IsEmpty());
   }
+  // Lists of files are written with what they leave out left out.
+  run_.write(
+      "l.toml",
+      "[data]\ninteractions = [\"a*.csv\", { file = \"b.csv\", event = \"view\", columns = { item = \"what\" } }]\n");
+  const Config listed = load_config(run_.folder() / "l.toml");
+  EXPECT_THAT(listed.data.interactions.list,
+              ElementsAre(InputFile{.path = run_.folder() / "a*.csv"},
+                          InputFile{.path = run_.folder() / "b.csv", .event = "view", .columns = {.item = "what"}}));
+  run_.write("resolved.toml", listed.resolved);
+  EXPECT_EQ(load_config(run_.folder() / "resolved.toml").data.interactions, listed.data.interactions);
   for (const std::string validation : {"", "validation = 0.2\n"}) {  // drawn from train only where it is written
     run_.write("f.toml", "[split]\n" + files + validation);
     const Config first = load_config(run_.folder() / "f.toml");
