@@ -18,7 +18,10 @@ namespace kindred {
 namespace {
 
 constexpr int64_t kMaxFactors = 1025;
-constexpr int64_t kRotatedSlab = 4096;  // rows of `solved` that are rotated at a time
+constexpr int64_t kRotatedSlab = 4096;         // rows of `solved` that are rotated at a time
+constexpr int64_t kLossGramDoubles = 1 << 20;  // of the shards of one of the loss's Gram matrices
+
+int64_t padded(int64_t factors) { return (factors + 15) / 16 * 16; }
 
 void require(bool holds, const char* op, const std::string& message) {
   if (!holds) detail::bad_argument(op, message);
@@ -113,7 +116,7 @@ void als_half_sweep(Context& ctx, CsrView rows, MatrixView<const float> fixed, M
     return;
   }
 
-  const int64_t factors = fixed.cols, width = (factors + 15) / 16 * 16;
+  const int64_t factors = fixed.cols, width = padded(factors);
   detail::AlsProblem problem;
   problem.rows = rows;
   problem.solved = solved;
@@ -163,6 +166,25 @@ void als_half_sweep(Context& ctx, CsrView rows, MatrixView<const float> fixed, M
   if (spectrum.empty()) problem.gram = gram_matrix.view();
   ctx.on_cuda() ? cuda::als_half_sweep(ctx, problem) : cpu::als_half_sweep(ctx, problem);
   if (rotates) rotate(ctx, solved, vectors.view().part(0, factors), Transpose::kNo);
+}
+
+int64_t als_scratch_bytes(const Context& ctx, int64_t rows, int64_t cols, int64_t nnz, int64_t factors,
+                          const AlsParams& params) {
+  const int64_t width = padded(factors), square = width * width;
+  const bool copies = detail::als_rotates(params, factors) || params.biases || width != factors;
+  const auto side = [&](int64_t solved, int64_t fixed) {
+    const detail::AlsShape shape{solved, fixed, nnz, factors};
+    return copies * 4 * fixed * (width + params.biases) + (ctx.on_cuda()
+                                                               ? cuda::als_scratch_bytes(ctx.threads(), shape, params)
+                                                               : cpu::als_scratch_bytes(ctx.threads(), shape, params));
+  };
+  const bool has_gram = params.objective != AlsObjective::kExplicit;
+  const int64_t shared = 8 * square + 4 * kRotatedSlab * factors +
+                         has_gram * (gram_scratch_bytes(ctx, std::max(rows, cols), factors) +
+                                     16 * square * std::clamp<int64_t>(kLossGramDoubles / square, 1, 64));
+  // The pool gives a block again for what needs half its size or more, so the second side may take the first one's.
+  const int64_t first = side(rows, cols), second = side(cols, rows);
+  return shared + (second <= first && first <= 2 * second ? first : first + second);
 }
 
 double als_loss(Context& ctx, CsrView rows, MatrixView<const float> x, MatrixView<const float> y,

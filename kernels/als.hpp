@@ -32,9 +32,9 @@ enum class AlsPrecision : uint8_t { kFp32, kTf32, kBf16 };  ///< of the products
 
 struct AlsParams {
   AlsObjective objective = AlsObjective::kIals;
-  float regularization = 0.003f;    ///< >= 0
+  float regularization = 0.005f;    ///< >= 0; docs/measurements/defaults-als.md
   float exponent = 1;               ///< nu, in [0, 1]: 0 the plain form, 1 scaled by the number of entries
-  float unobserved_weight = 0.01f;  ///< w >= 0; kIals only
+  float unobserved_weight = 0.05f;  ///< w >= 0; kIals only
   AlsSolver solver = AlsSolver::kAuto;
   int cg_steps = 2;     ///< 1 to 100
   int block_size = 32;  ///< 16 to 128, a multiple of 16
@@ -55,6 +55,11 @@ double als_lambda(const AlsParams& params, int64_t entries, int64_t fixed_rows);
 /// by falling degree, and one row of any length is spread over the device.
 void als_half_sweep(Context& ctx, CsrView rows, MatrixView<const float> fixed, MatrixView<float> solved,
                     const AlsParams& params = {});
+
+/// Bytes of scratch that a context keeps after half-sweeps of both sides of a rows x cols matrix and the loss: what the
+/// device must have beside the tables and the matrix. An estimate: long rows' share is bounded, not counted.
+int64_t als_scratch_bytes(const Context& ctx, int64_t rows, int64_t cols, int64_t nnz, int64_t factors,
+                          const AlsParams& params = {});
 
 /// The exact objective that both half-sweeps lower, in fp64; waits.
 ///   kIals      sum_e v (1 - s)^2 + w sum over all pairs of s^2     + sum_u lambda_u |x_u|^2 + sum_i lambda_i |y_i|^2

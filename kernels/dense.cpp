@@ -29,6 +29,11 @@ void gram(Context& ctx, MatrixView<const float> a, MatrixView<float> out) {
   ctx.on_cuda() ? cuda::gram(ctx, a, out) : cpu::gram(ctx, a, out);
 }
 
+int64_t gram_scratch_bytes(const Context& ctx, int64_t rows, int64_t cols) {
+  return ctx.on_cuda() ? cuda::gram_scratch_bytes(ctx.threads(), rows, cols)
+                       : cpu::gram_scratch_bytes(ctx.threads(), rows, cols);
+}
+
 void row_squares(Context& ctx, MatrixView<const float> a, VectorView<float> out) {
   check_device(ctx, "row_squares", "a", a);
   check_device(ctx, "row_squares", "out", out);

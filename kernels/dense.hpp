@@ -15,6 +15,8 @@ void gemm(Context& ctx, float alpha, MatrixView<const float> a, Transpose ta, Ma
 /// out = aᵀ a (d x d, symmetric, both triangles) for a: n x d. Sums over blocks of 4,096 rows in fp32, combined in
 /// fp64 in order: relative error below 1e-6 of the diagonal for any n. Cost: n d (d + 1) FLOP.
 void gram(Context& ctx, MatrixView<const float> a, MatrixView<float> out);
+/// Bytes that it takes beside them.
+int64_t gram_scratch_bytes(const Context& ctx, int64_t rows, int64_t cols);
 
 /// out[i] = |a_i| (or |a_i|^2), Euclidean. a: n x d, out: n.
 void row_norms(Context& ctx, MatrixView<const float> a, VectorView<float> out);

@@ -40,6 +40,7 @@ void gemm(Context&, float, MatrixView<const float>, Transpose, MatrixView<const 
   unavailable("gemm");
 }
 void gram(Context&, MatrixView<const float>, MatrixView<float>) { unavailable("gram"); }
+int64_t gram_scratch_bytes(int, int64_t, int64_t) { unavailable("gram"); }
 void row_squares(Context&, MatrixView<const float>, VectorView<float>) { unavailable("row_squares"); }
 void row_norms(Context&, MatrixView<const float>, VectorView<float>) { unavailable("row_norms"); }
 void scale_rows(Context&, MatrixView<float>, VectorView<const float>) { unavailable("scale_rows"); }
@@ -63,6 +64,7 @@ void als_features(Context&, MatrixView<const float>, MatrixView<float>, VectorVi
   unavailable("als_half_sweep");
 }
 void als_half_sweep(Context&, const detail::AlsProblem&) { unavailable("als_half_sweep"); }
+int64_t als_scratch_bytes(int, const detail::AlsShape&, const AlsParams&) { unavailable("als_half_sweep"); }
 double als_loss(Context&, const detail::AlsObjectiveProblem&) { unavailable("als_loss"); }
 
 void top_k(Context&, MatrixView<const float>, MatrixView<const float>, VectorView<const float>, CsrView,

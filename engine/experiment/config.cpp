@@ -105,7 +105,10 @@ void complete(Config& c, const std::string& file, const std::vector<std::pair<st
     const bool is_explicit = c.als.feedback == "explicit";
     if (is_explicit) c.als.params.objective = AlsObjective::kExplicit;
     if (!given("model.alpha")) c.als.alpha = c.als.params.objective == AlsObjective::kHuKoren ? 1 : 0;
-    if (is_explicit && !given("model.regularization")) c.als.params.regularization = 0.05f;
+    if (!given("model.regularization")) {  // chosen by validation: docs/measurements/defaults-als.md
+      if (is_explicit) c.als.params.regularization = 0.1f;
+      if (c.als.params.objective == AlsObjective::kHuKoren) c.als.params.regularization = 0.0003f;
+    }
   }
   const auto check_sense = [&](const MetricSpec& metric, const char* key) {
     const std::string reason = objection(metric, predicts_values(c), false, true);

@@ -2,7 +2,6 @@
 #include "engine/experiment/run.hpp"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <cmath>
@@ -13,6 +12,7 @@
 #include "engine/core/interrupt.hpp"
 #include "engine/core/log.hpp"
 #include "engine/data/normalize.hpp"
+#include "engine/experiment/cost.hpp"
 #include "engine/experiment/report.hpp"
 #include "engine/experiment/selection.hpp"
 #include "engine/store/model_file.hpp"
@@ -30,12 +30,6 @@ Json metrics_json(const Evaluation& evaluation) {
     if (!std::isnan(value.low)) entry["low"] = value.low, entry["high"] = value.high;
   }
   return out;
-}
-
-int64_t host_peak_mib() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return usage.ru_maxrss / 1024;
 }
 
 /// Ratings in stars under implicit feedback: a low star counts as a liking, which is rarely meant.
@@ -180,6 +174,7 @@ RunResult train_into(RunFolder& folder, const Config& config, Context& ctx, Prep
                     {"validation", data.validation.matrix.nnz()},
                     {"test", data.test.matrix.nnz()},
                     {"device", ctx.device_name()}});
+  log_cost(run_cost(config, ctx, data));
 
   Stopwatch watch;
   Selection selection(config, ctx, data, folder);
@@ -196,6 +191,7 @@ RunResult train_into(RunFolder& folder, const Config& config, Context& ctx, Prep
   if (config.refit != "none") {
     move_to_train(data, data.validation);
     if (config.refit == "all") move_to_train(data, data.test);
+    model = {};  // its memory is the next one's
     model = selection.refit(data.train);
     seconds.fit += watch.lap();
     check_interrupt();
@@ -214,7 +210,8 @@ RunResult train_into(RunFolder& folder, const Config& config, Context& ctx, Prep
 
   metrics["seconds"] = {
       {"load", seconds.load}, {"fit", seconds.fit}, {"evaluate", seconds.evaluate}, {"export", seconds.exporting}};
-  metrics["peak_memory_mib"] = {{"host", host_peak_mib()}, {"device", ctx.on_cuda() ? ctx.memory().peak >> 20 : 0}};
+  metrics["peak_memory_mib"] = {{"host", process_memory().peak >> 20},
+                                {"device", ctx.on_cuda() ? ctx.memory().peak >> 20 : 0}};
   result.metrics_json = dump(metrics, 2) + "\n";
   write_file(folder.file("metrics.json"), result.metrics_json);
   folder.write_status({"finished", selection.epochs(), epochs_of(config)});
@@ -222,7 +219,7 @@ RunResult train_into(RunFolder& folder, const Config& config, Context& ctx, Prep
   std::filesystem::remove(folder.file("checkpoint.h5"), ignored);
   log_info("done", {{"model", result.model.string()},
                     {"fit", format_seconds(seconds.fit)},
-                    {"peak", format_bytes(host_peak_mib() << 20)}});
+                    {"peak", format_bytes(process_memory().peak)}});
   return result;
 }
 
@@ -248,10 +245,14 @@ RunResult finished(const Config& config) {
 }  // namespace
 
 std::string dry_run(const Config& config) {
+  Context ctx({.device = config.device, .threads = config.threads, .seed = config.seed});
+  const ReadingEstimate reading = estimate_reading(config);
+  if (!reading.fits()) return reading.text() + "\nnot read: it would not fit\n\n" + config.resolved;
   const PreparedData data = read_data(config);
-  return fmt::format("users {}\nitems {}\ntrain {}\nvalidation {}\ntest {}\n\n{}", data.train.num_users(),
+  return (reading.rows > 0 ? reading.text() + "\n" : "") +
+         fmt::format("users {}\nitems {}\ntrain {}\nvalidation {}\ntest {}\n{}\n{}", data.train.num_users(),
                      data.train.num_items(), data.train.size(), data.validation.matrix.nnz(), data.test.matrix.nnz(),
-                     config.resolved);
+                     cost_text(run_cost(config, ctx, data)), config.resolved);
 }
 
 RunResult run_training(const Config& config, const RunRequest& request) {

@@ -18,7 +18,8 @@ struct RunResult {
   bool was_finished = false;  ///< --resume found a finished run with the same config
 };
 
-/// What a run of this config would train on: reads and splits the data, trains and writes nothing.
+/// What a run of this config would train on and take: estimates from the file's size, and, where the data fit in
+/// memory, reads and splits them. Trains and writes nothing.
 std::string dry_run(const Config& config);
 
 /// Throws InputError for wrong input; Interrupted after a signal, with the checkpoint kept.

@@ -437,7 +437,9 @@ std::vector<SchemaKey> make_schema() {
   t.when = kAls;
   t.real("regularization", 0, kInfinity, true,
          "lambda of a row with n interactions = regularization (n + w N)^regularization_exponent; N: rows of the other "
-         "side, w: unobserved_weight, 1 for hu-koren, 0 for explicit feedback (which starts from 0.05).",
+         "side, w: unobserved_weight, 1 for hu-koren, 0 for explicit feedback. Default 0.0003 for hu-koren, 0.1 for "
+         "explicit "
+         "feedback (docs/measurements/defaults-als.md says how the defaults were chosen).",
          FIELD(als.params.regularization));
   t.real("regularization_exponent", 0, 1, true,
          "nu: 1 scales with the number of a row's interactions, 0 is the plain form.", FIELD(als.params.exponent));

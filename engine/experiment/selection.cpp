@@ -41,6 +41,7 @@ FittedModel Selection::fit() {
   const NormalizedTrain normalized(ctx_, data_.train, config_.data.normalize);
   FittedModel model = is_baseline(config_) ? fit_baseline(config_.model, data_.train) : fit_epochs(normalized);
   normalized.undo(model);
+  ctx_.release_unused();
   if (!data_.validation.empty()) validation_ = validate(model, true);
   return model;
 }
@@ -71,6 +72,7 @@ FittedModel Selection::fit_epochs(const NormalizedTrain& normalized) {
   if (seen_.best.tables.empty() || seen_.best.epoch == chosen_) return last;
   chosen_ = options.epochs = seen_.best.epoch;
   log_info("the best epoch is taken", {{"epoch", chosen_}});
+  last = {};
   return fit_als(ctx_, data_.train, options, {.after_epoch = {}, .resume = &seen_.best});
 }
 
@@ -164,8 +166,11 @@ void Selection::save(FitState now) {
                   {"without_gain", seen_.without_gain},
                   {"stopped", seen_.stopped}};
   Checkpoint checkpoint{now.epoch, text.dump(), std::move(now.tables)};
-  for (const auto& [name, table] : seen_.best.tables) checkpoint.tables.emplace_back(kBest + name, table);
+  const size_t own = checkpoint.tables.size();
+  for (auto& [name, table] : seen_.best.tables) checkpoint.tables.emplace_back(kBest + name, std::move(table));
   save_checkpoint(checkpoint, folder_.file("checkpoint.h5"));
+  for (size_t t = 0; t < seen_.best.tables.size(); ++t)
+    seen_.best.tables[t].second = std::move(checkpoint.tables[own + t].second);
   since_checkpoint_.lap();
 }
 

@@ -3,6 +3,7 @@
 // weights.
 #include "engine/models/als.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 
@@ -164,6 +165,27 @@ class Als {
 };
 
 }  // namespace
+
+FitMemory als_memory(const Context& ctx, const FitShape& shape, const AlsOptions& options) {
+  const bool is_explicit = options.feedback == "explicit";
+  AlsParams params = options.params;
+  params.biases = is_explicit && options.biases;
+  const bool confidences = !is_explicit && options.alpha != 0, values = is_explicit ? shape.values : confidences;
+  const int64_t width = options.factors + params.biases, entry = 4 + 4 * values;
+  const int64_t tables = 4 * (shape.users + shape.items) * width;
+  const int64_t rows = entry * shape.interactions + 8 * shape.users;
+  const int64_t columns = entry * shape.interactions + 8 * shape.items;
+  const int64_t sweeps = tables + als_scratch_bytes(ctx, shape.users, shape.items, shape.interactions, width, params);
+
+  FitMemory out;
+  out.snapshot = tables + 12 * shape.items;  // with the items' counts and means
+  out.host = confidences * 4 * shape.interactions;
+  if (ctx.on_cuda())  // the transpose sorts: keys and what they carry, twice, before the tables are there
+    out.device = rows + columns + std::max(sweeps, (8 + 2 * entry) * shape.interactions);
+  else
+    out.host += columns + sweeps;
+  return out;
+}
 
 FittedModel fit_als(Context& ctx, const Interactions& train, const AlsOptions& options, const FitHooks& hooks) {
   Als als(ctx, train, options, hooks.resume);

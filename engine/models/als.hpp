@@ -22,4 +22,6 @@ struct AlsOptions {
 /// NumericError with epoch, row and what to try where values leave the range of floats.
 FittedModel fit_als(Context& ctx, const Interactions& train, const AlsOptions& options, const FitHooks& hooks = {});
 
+FitMemory als_memory(const Context& ctx, const FitShape& shape, const AlsOptions& options);
+
 }  // namespace kindred

@@ -23,6 +23,19 @@ struct FitState {
   std::vector<std::pair<std::string, HostMatrix>> tables;  ///< e.g. "users", "items"
 };
 
+/// What the memory of a fit depends on.
+struct FitShape {
+  int64_t users = 0, items = 0, interactions = 0;
+  bool values = true;  ///< the interactions have values
+};
+
+/// Bytes that a fit takes beside the interactions: a model's `MODEL_memory(ctx, shape, options)`.
+struct FitMemory {
+  int64_t host = 0;      ///< on the CPU, all of it
+  int64_t device = 0;    ///< on a GPU
+  int64_t snapshot = 0;  ///< of a FittedModel or a FitState, on the host: one is made wherever the hooks ask
+};
+
 struct FitHooks {
   /// Called after each epoch; false ends the fit. `model()` and `state()` copy from the device when called.
   std::function<bool(const EpochReport&, const std::function<FittedModel()>& model,

@@ -97,4 +97,8 @@ void als_half_sweep(Context& ctx, const detail::AlsProblem& problem) {
     std::fill_n(problem.solved.row(order.data()[place]), problem.factors(), 0.0f);
 }
 
+int64_t als_scratch_bytes(int threads, const detail::AlsShape& shape, const AlsParams& params) {
+  return 4 * shape.rows + AlsRowSolver::scratch_bytes(threads, shape, params, kStepRows);
+}
+
 }  // namespace kindred::cpu

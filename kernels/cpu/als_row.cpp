@@ -74,6 +74,19 @@ AlsRowSolver::AlsRowSolver(Context& ctx, const detail::AlsProblem& problem, int6
   if (longest > longest_alone) partials(spread_, 1, threads, longest);
 }
 
+int64_t AlsRowSolver::scratch_bytes(int threads, const detail::AlsShape& shape, const AlsParams& params,
+                                    int64_t most_together) {
+  const int64_t width = round_up(shape.factors), system = width * width + width;
+  const int64_t gathered = width * std::max(als_gather_rows(16), round_up(detail::als_short_row(shape.factors)));
+  // A system, the sums of a long row's segments in fp32 and fp64; and a spread row's, a slot a thread.
+  const int64_t of_threads = threads * ((4 + 4 + 8 + 4) * system + 4 * gathered + 4 * kVectors * width);
+  const int64_t block = kCachedFloats / width;
+  const int64_t least_degree = std::max(block + 1, kBlockEntries * shape.fixed_rows / block);
+  const bool steps = detail::als_plan(params, shape.factors, least_degree) == AlsSolver::kCg;
+  const int64_t together = steps ? std::min({most_together, shape.rows, shape.nnz / least_degree}) : 0;
+  return of_threads + (4 + 8) * system + together * (4 * kVectors + 8 * 2) * width;
+}
+
 template <class Segment>
 void AlsRowSolver::for_segments(const Row& row, Segment&& segment) {
   parallel_for(ctx_, row.degree(), kAlsSegment,

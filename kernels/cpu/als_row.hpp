@@ -17,6 +17,11 @@ class AlsRowSolver {
   /// longest: entries of the longest row; longest_alone: of the longest that solve() sees.
   AlsRowSolver(Context& ctx, const detail::AlsProblem& problem, int64_t longest, int64_t longest_alone);
 
+  /// Bytes of one of these, and of a call of solve_together() with `most_together` rows. Rows' lengths are not known
+  /// here: as many rows step together as there can be.
+  static int64_t scratch_bytes(int threads, const detail::AlsShape& shape, const AlsParams& params,
+                               int64_t most_together);
+
   /// On the calling thread, inside a body of parallel_for whose thread is given: the first of `rows`. The others are
   /// likely to come next; what they read first is asked for.
   void solve(std::span<const int32_t> rows, int thread);

@@ -45,6 +45,12 @@ double sum_of_squares(const float* x, int64_t size) {
 constexpr int64_t kRowChunk = 4096;  // rows a thread takes at once in row-wise ops
 constexpr int64_t kGramRows = 4096;  // rows summed in fp32
 
+/// Parts of a Gram matrix's sum, by shape alone: as many as 64, as few as the memory for their fp64 sums (64 MiB) asks.
+int64_t gram_shards(int64_t rows, int64_t cols) {
+  const int64_t blocks = (rows + kGramRows - 1) / kGramRows;
+  return std::clamp<int64_t>((64 << 20) / (8 * cols * cols), 4, std::min<int64_t>(64, std::max<int64_t>(4, blocks)));
+}
+
 }  // namespace
 
 namespace cpu {
@@ -70,9 +76,7 @@ void gram(Context& ctx, MatrixView<const float> a, MatrixView<float> out) {
     sgemm(true, false, d, d, a.rows, 1, a.data, d, a.data, d, 0, out.data, d);
     return;
   }
-  // Shards by shape alone: as many as 64, as few as the memory for their fp64 sums (64 MiB) asks.
-  const int64_t shards =
-      std::clamp<int64_t>((64 << 20) / (8 * square), 4, std::min<int64_t>(64, std::max<int64_t>(4, blocks)));
+  const int64_t shards = gram_shards(a.rows, d);
   const int64_t blocks_a_shard = (blocks + shards - 1) / shards;
   Array<double> sums(ctx, shards * square, "gram shards");
   Array<float> partial(ctx, ctx.threads() * square, "gram block");
@@ -94,6 +98,10 @@ void gram(Context& ctx, MatrixView<const float> a, MatrixView<float> out) {
       out.data[e] = static_cast<float>(sum);
     }
   });
+}
+
+int64_t gram_scratch_bytes(int threads, int64_t rows, int64_t cols) {
+  return rows <= kGramRows ? 0 : (8 * gram_shards(rows, cols) + 4 * int64_t{threads}) * cols * cols;
 }
 
 void row_squares(Context& ctx, MatrixView<const float> a, VectorView<float> out) {

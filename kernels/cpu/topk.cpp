@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The planning half of top_k. A task is a block of queries against a range of items: blocks alone where there are
-// enough of them, else items are cut into ranges too, and the ranges' lists are merged. The cut depends on shapes
-// alone. The vector half packs items as it goes: n d floats copied for each block of queries, 1 / 256 of the products.
+// enough of them, else items are cut into ranges too, and the ranges' lists are merged; ranges tell each other which
+// scores are too low. The cut depends on shapes alone. The vector half packs items as it goes: n d floats copied for
+// each block of queries, 1 / 256 of the products.
 #include "kernels/detail/topk.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <cmath>
 #include <string>
 
 #include "kernels/cpu/threads.hpp"
@@ -39,7 +42,18 @@ void prune(const CandidateLists& lists, int64_t query) {
   if (lists.counts[query] <= lists.k) return;
   std::nth_element(list, list + lists.k - 1, list + lists.counts[query], before);
   lists.counts[query] = static_cast<int32_t>(lists.k);
-  lists.thresholds[query] = list[lists.k - 1].score;
+  const float bound = lists.thresholds[query] = list[lists.k - 1].score;
+  std::atomic_ref<float> floor(lists.floors[query]);
+  for (float seen = floor.load(std::memory_order_relaxed);
+       seen < bound && !floor.compare_exchange_weak(seen, bound, std::memory_order_relaxed);) {
+  }
+}
+
+void lift_thresholds(const CandidateLists& lists, int64_t queries) {
+  for (int64_t q = 0; q < queries; ++q) {
+    const float floor = std::atomic_ref<float>(lists.floors[q]).load(std::memory_order_relaxed);
+    lists.thresholds[q] = std::max(lists.thresholds[q], std::nextafter(floor, kNoScore));
+  }
 }
 
 void top_k(Context& ctx, MatrixView<const float> queries, MatrixView<const float> items,
@@ -56,6 +70,8 @@ void top_k(Context& ctx, MatrixView<const float> queries, MatrixView<const float
   Array<Candidate> lists(ctx, threads * block * capacity, "top-k candidates");
   Array<int32_t> counts(ctx, threads * block, "top-k counts");
   Array<float> thresholds(ctx, threads * block, "top-k thresholds");
+  Array<float> floors(ctx, queries.rows, "top-k floors");
+  std::fill_n(floors.data(), floors.size(), kNoScore);
   Array<float> panels(ctx, threads * panel, "top-k items");
   // With several ranges each leaves its k best here.
   Array<Candidate> parts(ctx, ranges > 1 ? queries.rows * ranges * k : 0, "top-k parts");
@@ -66,6 +82,7 @@ void top_k(Context& ctx, MatrixView<const float> queries, MatrixView<const float
     CandidateLists mine{lists.data() + thread * block * capacity,
                         counts.data() + thread * block,
                         thresholds.data() + thread * block,
+                        floors.data() + first_query,
                         capacity,
                         k,
                         excluded.rows > 0 ? excluded.offsets + first_query : nullptr,

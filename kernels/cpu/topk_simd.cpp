@@ -111,9 +111,12 @@ HWY_INLINE void tile(const float* queries, int64_t d, const float* panel, int64_
     for (int v = 0; v < kVectors; ++v) {
       const hn::RebindToSigned<Floats> ints;
       const auto passes = hn::Gt(sum[r][v], threshold);
+      if (hn::AllFalse(kFloats, passes)) continue;
+      // Compressed in registers: compressing stores are microcode on some processors, ten times as slow.
       const auto item = hn::Iota(ints, static_cast<int32_t>(first + v * static_cast<int64_t>(lanes)));
-      hn::CompressStore(item, hn::RebindMask(ints, passes), ints, items + found);
-      found += hn::CompressStore(sum[r][v], passes, kFloats, scores + found);
+      hn::StoreU(hn::Compress(item, hn::RebindMask(ints, passes)), ints, items + found);
+      hn::StoreU(hn::Compress(sum[r][v], passes), kFloats, scores + found);
+      found += hn::CountTrue(kFloats, passes);
     }
     take(lists, query + r, scores, items, found);
   }
@@ -129,6 +132,7 @@ void score_items(MatrixView<const float> queries, MatrixView<const float> items,
     const int64_t panel_count = std::min(slab, (last - from + width - 1) / width);
     for (int64_t p = 0; p < panel_count; ++p)
       pack_panel(items, bias, from + p * width, last, width, panels + p * panel_floats);
+    lift_thresholds(lists, queries.rows);
     for (int64_t block = 0; block < queries.rows; block += kBlock) {
       const int64_t end = std::min(queries.rows, block + kBlock);
       for (int64_t p = 0; p < panel_count; ++p) {

@@ -22,6 +22,7 @@ struct CandidateLists {
   Candidate* lists;   // queries x capacity
   int32_t* counts;    // queries
   float* thresholds;  // queries; only scores above it are taken
+  float* floors;      // queries, shared with those who search other parts of the table: the largest k-th score of any
   int64_t capacity;   // at least 2 k, and a tile's items beyond k
   int64_t k;
   // Items that query q must not get: indices[offsets[q] .. offsets[q + 1]), ascending; null: none.
@@ -29,6 +30,8 @@ struct CandidateLists {
   const int32_t* excluded_items;
 };
 void prune(const CandidateLists& lists, int64_t query);
+/// Takes over what others have found: scores below a floor are not among the k best. Equal ones may be, by their item.
+void lift_thresholds(const CandidateLists& lists, int64_t queries);
 
 /// Scores of queries [0, count) against items [first, last) of the table: products in register tiles of queries x
 /// items, compared in registers with the thresholds. `panels`: scratch of topk_panel_floats(d) floats.

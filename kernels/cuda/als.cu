@@ -223,4 +223,14 @@ void als_half_sweep(Context& ctx, const kindred::detail::AlsProblem& problem) {
     launch(ctx, check_weights, over_items(device_of(ctx).limits, nnz), p, count, nnz, failures_of(ctx));
 }
 
+int64_t als_scratch_bytes(int, const kindred::detail::AlsShape& shape, const AlsParams& params) {
+  const int64_t sorted = 2 * (4 + 4) * shape.rows, retries = 4 * shape.rows;
+  const int64_t residuals = params.solver == AlsSolver::kBlock ? 4 * shape.nnz : 0;
+  const bool exact = kindred::detail::als_plan(params, shape.factors, shape.fixed_rows) == AlsSolver::kCholesky;
+  const bool wide = shape.factors > kAlsWidestSystem;
+  const bool has_long_rows = std::min(shape.nnz, shape.fixed_rows) > kindred::detail::kAlsSegment;
+  return sorted + retries + residuals + als_double_bytes(shape.factors, exact && wide) +
+         (exact && !wide && has_long_rows ? als_long_bytes() : 0);
+}
+
 }  // namespace kindred::cuda

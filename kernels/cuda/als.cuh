@@ -94,6 +94,7 @@ void als_exact(Context& ctx, const AlsRows& p, AlsQueue queue, AlsPrecision prec
 /// The same for rows of more than kAlsSegment entries, several blocks a row. degrees: of `rows`, on the host, falling.
 void als_exact_long(Context& ctx, const AlsRows& p, const int32_t* rows, std::span<const int64_t> degrees,
                     AlsPrecision precision, AlsRetries retries);
+int64_t als_long_bytes();  ///< scratch of that, at most, for rows of ordinary length
 /// Woodbury's dual systems, of rows of up to `size` entries: 32, 64 or 128.
 void als_dual(Context& ctx, const AlsRows& p, AlsQueue queue, int size, AlsRetries retries);
 /// Conjugate gradients in the eigenbasis. entries: of all rows of the queue.
@@ -103,5 +104,7 @@ void als_block(Context& ctx, const AlsRows& p, AlsQueue queue, int64_t entries, 
                AlsRetries retries);
 /// Cholesky in fp64, of systems of any size in global memory; reports what fails here too.
 void als_double(Context& ctx, const AlsRows& p, AlsQueue queue);
+int64_t als_double_bytes(int64_t width,
+                         bool all_rows);  ///< scratch of that, at most: of a sweep, or of its few retries
 
 }  // namespace kindred::cuda

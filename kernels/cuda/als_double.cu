@@ -205,6 +205,11 @@ __global__ void __launch_bounds__(kThreads)
 
 }  // namespace
 
+int64_t als_double_bytes(int64_t width, bool all_rows) {
+  const int64_t n = (width + kTile - 1) / kTile * kTile, system = 8 * (n * n + n);
+  return all_rows ? std::max(kScratchBytes, system) : std::clamp(kScratchBytes / 8, system, 16 * system);
+}
+
 void als_double(Context& ctx, const AlsRows& p, AlsQueue queue) {
   if (queue.most == 0) return;
   const int n = (p.width + kTile - 1) / kTile * kTile;

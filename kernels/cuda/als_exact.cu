@@ -127,6 +127,8 @@ void als_exact(Context& ctx, const AlsRows& p, AlsQueue queue, AlsPrecision prec
   });
 }
 
+int64_t als_long_bytes() { return kPartialBytes; }
+
 void als_exact_long(Context& ctx, const AlsRows& p, const int32_t* rows, std::span<const int64_t> degrees,
                     AlsPrecision precision, AlsRetries retries) {
   if (degrees.empty()) return;

@@ -19,6 +19,12 @@ constexpr int64_t kGramRows = 4096;          // rows summed in fp32
 constexpr int64_t kPartialBytes = 64 << 20;  // of fp32 Gram matrices that wait to be combined
 constexpr float kOne = 1, kZero = 0;
 
+/// Gram matrices of blocks of rows that are computed before they are combined.
+int64_t grams_at_once(int64_t rows, int64_t cols) {
+  const int64_t blocks = (rows + kGramRows - 1) / kGramRows;
+  return std::clamp<int64_t>(kPartialBytes / (4 * cols * cols), 1, std::max<int64_t>(1, blocks));
+}
+
 cublasOperation_t operation(Transpose transpose) { return transpose == Transpose::kYes ? CUBLAS_OP_T : CUBLAS_OP_N; }
 int64_t leading(int64_t cols) { return std::max<int64_t>(1, cols); }
 
@@ -69,11 +75,15 @@ void gemm(Context& ctx, float alpha, MatrixView<const float> a, Transpose ta, Ma
         "gemm");
 }
 
+int64_t gram_scratch_bytes(int, int64_t rows, int64_t cols) {
+  return 4 * cols * cols * grams_at_once(rows, cols) + 8 * cols * cols;
+}
+
 void gram(Context& ctx, MatrixView<const float> a, MatrixView<float> out) {
   const int64_t d = a.cols, square = d * d;
   const int64_t full_blocks = a.rows / kGramRows, tail_rows = a.rows % kGramRows;
   const int64_t blocks = full_blocks + (tail_rows > 0);
-  const int64_t at_once = std::clamp<int64_t>(kPartialBytes / (4 * square), 1, std::max<int64_t>(1, blocks));
+  const int64_t at_once = grams_at_once(a.rows, d);
   Array<float> partial(ctx, at_once * square, "gram blocks");
   Array<double> sums(ctx, square, "gram sums");
   const LaunchConfig config = over_items(device_of(ctx).limits, square);

@@ -66,6 +66,11 @@ inline int64_t als_short_row(int64_t factors) { return factors * 7 / 10; }
 /// Rows longer than this are summed in fp32 segment by segment, in fp64 across segments, in order.
 inline constexpr int64_t kAlsSegment = 4096;
 
+/// What the memory of a half-sweep depends on.
+struct AlsShape {
+  int64_t rows = 0, fixed_rows = 0, nnz = 0, factors = 0;
+};
+
 }  // namespace kindred::detail
 
 namespace kindred::cpu {
@@ -73,11 +78,14 @@ namespace kindred::cpu {
 /// becomes 1 and its values go to offset (n).
 void als_features(Context& ctx, MatrixView<const float> fixed, MatrixView<float> features, VectorView<float> offset);
 void als_half_sweep(Context& ctx, const kindred::detail::AlsProblem& problem);
+/// Of one half-sweep, without what the front door allocates.
+int64_t als_scratch_bytes(int threads, const kindred::detail::AlsShape& shape, const AlsParams& params);
 double als_loss(Context& ctx, const kindred::detail::AlsObjectiveProblem& problem);
 }  // namespace kindred::cpu
 
 namespace kindred::cuda {
 void als_features(Context& ctx, MatrixView<const float> fixed, MatrixView<float> features, VectorView<float> offset);
 void als_half_sweep(Context& ctx, const kindred::detail::AlsProblem& problem);
+int64_t als_scratch_bytes(int threads, const kindred::detail::AlsShape& shape, const AlsParams& params);
 double als_loss(Context& ctx, const kindred::detail::AlsObjectiveProblem& problem);
 }  // namespace kindred::cuda

@@ -14,6 +14,7 @@ void symmetric_eigen_host(std::span<const float> symmetric, std::span<float> val
   void gemm(Context& ctx, float alpha, MatrixView<const float> a, Transpose ta, MatrixView<const float> b, \
             Transpose tb, float beta, MatrixView<float> c);                                                \
   void gram(Context& ctx, MatrixView<const float> a, MatrixView<float> out);                               \
+  int64_t gram_scratch_bytes(int threads, int64_t rows, int64_t cols);                                     \
   void row_squares(Context& ctx, MatrixView<const float> a, VectorView<float> out);                        \
   void row_norms(Context& ctx, MatrixView<const float> a, VectorView<float> out);                          \
   void scale_rows(Context& ctx, MatrixView<float> a, VectorView<const float> factor);                      \

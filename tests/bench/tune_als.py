@@ -5,19 +5,19 @@ default factors and epochs, judged on the validation part (10 % of each user's i
 for Gowalla the published test part), and told as its normalized regret, the share that it loses against the set's best
 setting. The setting with the least mean regret is the default.
 
-tests/bench/tune_als.py STUDY [--results FILE] [--bin DIR]     STUDY: ials, hu-koren or explicit
+tests/bench/tune_als.py STUDY [--results FILE]     STUDY: ials, hu-koren or explicit
 FILE (JSON lines) keeps what has been trained: a second call goes on from there. Prints Markdown tables.
 """
 import argparse
 import itertools
 import json
-import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+import report
+
 DATA = {
     "ml-latest-small": 'interactions = "data/ml-latest-small/ratings.csv"',
     "gowalla": 'format = "adjacency"\n[split]\nprotocol = "files"\nvalidation = 0.1\n'
@@ -35,19 +35,19 @@ REGULARIZATION = [0.0003, 0.001, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1]
 STUDIES = {  # the metric, the data sets, the settings that all runs have, the grid
     "ials": ("ndcg@10", list(DATA), {},
              {"model.regularization": REGULARIZATION,
-              "model.unobserved_weight": [0.003, 0.01, 0.03, 0.1, 0.3]}),
+              "model.unobserved_weight": [0.003, 0.01, 0.03, 0.05, 0.1, 0.3]}),
     "hu-koren": ("ndcg@10", list(DATA), {"model.objective": '"hu-koren"'},
-                 {"model.confidence": ['"linear"', '"log"'], "model.regularization": REGULARIZATION}),
+                 {"model.regularization": [0.0003, 0.001, 0.003, 0.01, 0.03]}),
     "explicit": ("rmse", ["ml-latest-small"], {"model.feedback": '"explicit"'},
                  {"model.regularization": [0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2]}),
 }
 
 
-def train(binary, data, metric, settings, folder):
+def train(data, metric, settings, folder):
     """The metric after the last epoch, on validation."""
     config = Path(folder) / "tune.toml"
-    config.write_text(f"[data]\n{DATA[data]}\n".replace('"data/', f'"{ROOT}/data/'))
-    command = [binary, config, "--quiet", "--force", "--out", f"{folder}/run"]
+    config.write_text(f"[data]\n{DATA[data]}\n".replace('"data/', f'"{report.ROOT}/data/'))
+    command = [report.BIN / "kindred-train", config, "--quiet", "--force", "--out", f"{folder}/run"]
     settings = settings | {"evaluate.metrics": f'["{metric}"]', "evaluate.every": 100000, "train.loss": '"last"',
                            "export.history": '"none"', "evaluate.test_users": 1}
     for key, value in settings.items():
@@ -56,37 +56,26 @@ def train(binary, data, metric, settings, folder):
     return json.loads((Path(folder) / "run/metrics.json").read_text())["validation"][metric]["mean"]
 
 
-def table(header, rows):
-    lines = [f"| {' | '.join(header)} |", "|" + "---|" * len(header)]
-    return "\n".join(lines + [f"| {' | '.join(map(str, row))} |" for row in rows])
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", choices=STUDIES)
     parser.add_argument("--results", type=Path, help="JSON lines that are kept between calls")
-    parser.add_argument("--bin", type=Path, default=os.environ.get("KINDRED_BIN", ROOT / "build/release/bin"))
     parser.add_argument("--sets", default=",".join(DATA), help="the data sets, of those that the study has")
     options = parser.parse_args()
     metric, sets, fixed, grid = STUDIES[options.study]
     sets = [name for name in sets if name in options.sets.split(",")]
     settings = list(itertools.product(*grid.values()))
 
-    known = {}
-    if options.results and options.results.exists():
-        for line in options.results.read_text().splitlines():
-            entry = json.loads(line)
-            known[entry["study"], entry["set"], tuple(entry["setting"])] = entry["value"]
+    results = report.Results(options.results)
+    known = {(e["study"], e["set"], tuple(e["setting"])): e["value"] for e in results.entries}
     with tempfile.TemporaryDirectory() as folder:
         for name, setting in itertools.product(sets, settings):
             if (options.study, name, setting) in known:
                 continue
-            value = train(options.bin / "kindred-train", name, metric, fixed | dict(zip(grid, setting)), folder)
+            value = train(name, metric, fixed | dict(zip(grid, setting)), folder)
             known[options.study, name, setting] = value
             print(name, *setting, f"{value:.4f}", file=sys.stderr, flush=True)
-            if options.results:
-                with options.results.open("a") as out:
-                    out.write(json.dumps({"study": options.study, "set": name, "setting": setting, "value": value}) + "\n")
+            results.add({"study": options.study, "set": name, "setting": setting, "value": value})
 
     better = min if metric == "rmse" else max
     best = {name: better(settings, key=lambda s: known[options.study, name, s]) for name in sets}
@@ -95,15 +84,15 @@ def main():
     mean = lambda setting: sum(regret(name, setting) for name in sets) / len(sets)
     short = [key.split(".")[1] for key in grid]
     print(f"Least mean regret in {metric} on validation:\n")
-    print(table(short + ["mean regret"] + sets,
+    print(report.table(short + ["mean regret"] + sets,
                 [(*s, f"{mean(s):.1%}", *(f"{value(name, s):.4f} ({regret(name, s):.1%})" for name in sets))
                  for s in sorted(settings, key=mean)[:8]]))
     print("\nEach set's own best:\n")
-    print(table(["set"] + short + [metric], [(name, *best[name], f"{value(name, best[name]):.4f}") for name in sets]))
+    print(report.table(["set"] + short + [metric], [(name, *best[name], f"{value(name, best[name]):.4f}") for name in sets]))
     if len(grid) == 2:
         rows, columns = grid.values()
         print(f"\nMean regret of the whole grid ({short[0]} by {short[1]}):\n")
-        print(table([""] + list(columns), [(r, *(f"{mean((r, c)):.1%}" for c in columns)) for r in rows]))
+        print(report.table([""] + list(columns), [(r, *(f"{mean((r, c)):.1%}" for c in columns)) for r in rows]))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@
 #include "kernels/dense.hpp"
 #include "kernels/detail/als.hpp"
 #include "kernels/memory.hpp"
+#include "kernels/random.hpp"
+#include "kernels/sparse.hpp"
 #include "tests/kernels/backends.hpp"
 #include "tests/kernels/cases/als.hpp"
 #include "tests/reference/als.hpp"
@@ -423,6 +425,31 @@ TEST_P(Als, FailuresNameTheRow) {
       }
   // The failure is over once thrown.
   EXPECT_NO_THROW(ctx.wait());
+}
+
+TEST_P(Als, ScratchIsWhatWasTold) {
+  std::vector<int64_t> degrees(1500);
+  for (size_t u = 0; u < degrees.size(); ++u) degrees[u] = static_cast<int64_t>(u % 23);
+  const HostCsr host = cases::random_csr(degrees, 800, 29);
+  for (const auto objective : {AlsObjective::kIals, AlsObjective::kExplicit})
+    for (const auto solver : kSolvers) {
+      AlsParams params = params_of(objective, solver);
+      params.biases = objective == AlsObjective::kExplicit;
+      const int64_t factors = 40;
+      Context fresh({.device = ctx.device_name(), .threads = 2});
+      const ResidentCsr rows(fresh, host.offsets, host.indices, host.values, host.cols, "test rows");
+      const Csr columns = transpose(fresh, rows.view());
+      Matrix<float> x(fresh, 1500, factors, "x"), y(fresh, 800, factors, "y");
+      fill_normal(fresh, x.view().flat(), 0, 0.1f, 1, 1);
+      fill_normal(fresh, y.view().flat(), 0, 0.1f, 1, 2);
+      const int64_t before = fresh.memory().live, peak_before = fresh.memory().peak;
+      als_half_sweep(fresh, rows.view(), y.view(), x.view(), params);
+      als_half_sweep(fresh, columns.view(), x.view(), y.view(), params);
+      als_loss(fresh, rows.view(), x.view(), y.view(), columns.offsets.view(), params);
+      fresh.wait();
+      const int64_t told = als_scratch_bytes(fresh, 1500, 800, host.nnz(), factors, params);
+      EXPECT_LE(std::max(peak_before, fresh.memory().peak) - before, told) << static_cast<int>(solver);
+    }
 }
 
 TEST_P(Als, WrongArgumentsAreNamed) {

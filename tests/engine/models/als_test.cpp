@@ -328,6 +328,26 @@ std::string message_of(const std::function<void()>& body) {
   return "nothing was thrown";
 }
 
+TEST(AlsFit, MemoryIsWhatWasTold) {
+  const auto train = planted(2000, 600, true);
+  for (const Case& c : kCases) {
+    AlsOptions options = options_of(c, 2, AlsSolver::kAuto);
+    options.factors = 64;
+    Context ctx({.device = "cpu", .threads = 2});
+    fit_als(ctx, train, options);
+    const FitShape shape{train.num_users(), train.num_items(), train.size(), true};
+    const FitMemory told = als_memory(ctx, shape, options);
+    const int64_t confidences = c.alpha != 0 ? 4 * train.size() : 0;  // in host memory of the model's own
+    const auto taken = static_cast<double>(ctx.memory().peak + confidences);
+    EXPECT_GE(static_cast<double>(told.host), taken) << c.name;
+    // Blocks that are kept for the next epoch are told too, but are not in the peak.
+    EXPECT_LE(static_cast<double>(told.host), 1.5 * taken) << c.name;
+    EXPECT_EQ(told.device, 0);
+    const int64_t width = 64 + (c.biases ? 1 : 0);
+    EXPECT_EQ(told.snapshot, 4 * (2000 + 600) * width + 12 * 600);
+  }
+}
+
 TEST(AlsFit, NamesTheNegativeValue) {
   auto train = planted(20, 12, false);
   train.matrix.values[0] = -2.5f;
