@@ -28,7 +28,7 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-/// Evaluates a held-out part; users who are held out as a whole become users of the model by their given histories.
+/// Evaluates one of the held-out parts of `data`: what it is held against is the same in a validation and in a test.
 Evaluation evaluate_part(Context& ctx, const FittedModel& model, const PreparedData& data, const HeldOut& part,
                          const EvaluateOptions& options);
 
