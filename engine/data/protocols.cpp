@@ -105,6 +105,7 @@ PreparedData take_round(PreparedData& data, int round, const SplitOptions& split
   std::ranges::transform(data.fold_of, parts.begin(),
                          [&](uint8_t fold) { return fold == round ? Part::kTest : Part::kTrain; });
   PreparedData taken;
+  taken.catalogue = data.catalogue;
   taken.test.matrix = take_part(data.train.matrix, parts, Part::kTest);
   taken.train = take_part(data.train, parts, Part::kTrain);
   if (split.validation_given) draw_validation(ctx, split, seed, taken);

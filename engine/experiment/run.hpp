@@ -12,7 +12,8 @@ struct RunRequest {
 };
 
 struct RunResult {
-  std::filesystem::path folder, model;
+  std::filesystem::path folder;
+  std::filesystem::path model;  ///< "": none was exported (k-fold without a refit)
   std::string metrics_json;
   std::string table;          ///< the test metrics for stdout
   bool was_finished = false;  ///< --resume found a finished run with the same config

@@ -15,13 +15,14 @@
 
 #include "engine/core/error.hpp"
 #include "engine/core/file.hpp"
+#include "engine/store/model_file.hpp"
 
 namespace kindred {
 namespace fs = std::filesystem;
 namespace {
 
-/// What a run writes; nothing else in the folder is touched.
-constexpr const char* kFiles[] = {"config.toml", "model.h5",     "metrics.json",  "epochs.jsonl", "per_user.csv",
+/// What a run writes beside its model; nothing else in the folder is touched.
+constexpr const char* kFiles[] = {"config.toml", "metrics.json", "epochs.jsonl",  "per_user.csv",
                                   "status.json", "rejected.csv", "checkpoint.h5", "log.txt"};
 
 std::string host_name() {
@@ -43,6 +44,14 @@ bool is_half_written(const std::string& name) {
   const size_t at = name.rfind(".part");
   return at != std::string::npos && at + 5 < name.size() &&
          name.find_first_not_of("0123456789", at + 5) == std::string::npos;
+}
+
+/// The folders of rounds in the folder of a run.
+std::vector<fs::path> round_folders(const fs::path& folder) {
+  std::vector<fs::path> found;
+  for (int round = 1; fs::is_directory(folder / fmt::format("fold-{}", round)); ++round)
+    found.push_back(folder / fmt::format("fold-{}", round));
+  return found;
 }
 
 /// The locked file "lock", which names us.
@@ -89,8 +98,8 @@ RunStart inspect_run_folder(const fs::path& folder, const std::string& resolved,
   if (fs::exists(folder) && !fs::is_directory(folder))
     throw InputError(folder.string() + ": is a file; the run folder needs another name (output, --out)");
   if (request.force || !fs::exists(folder / "status.json")) {
-    if (!request.force && fs::exists(folder / "model.h5"))
-      throw InputError(folder.string() + ": holds a model.h5 but no run; --force replaces it");
+    if (const std::string model = model_name_in(resolved); !request.force && fs::exists(folder / model))
+      throw InputError(folder.string() + ": holds a " + model + " but no run; --force replaces it");
     return RunStart::kFresh;
   }
   const std::string state = state_of(folder);
@@ -104,17 +113,19 @@ RunStart inspect_run_folder(const fs::path& folder, const std::string& resolved,
     throw InputError(folder.string() + ": --resume with another config: " + list + "; --force starts anew");
   }
   if (state == "finished") return RunStart::kFinished;
-  return fs::exists(folder / "checkpoint.h5") ? RunStart::kResume : RunStart::kFresh;
+  const bool begun = fs::exists(folder / "checkpoint.h5") || !round_folders(folder).empty();
+  return begun ? RunStart::kResume : RunStart::kFresh;
 }
 
 RunFolder::RunFolder(fs::path folder, const std::string& resolved, const RunRequest& request)
-    : folder_(std::move(folder)) {
+    : folder_(std::move(folder)), round_folder_(folder_) {
   std::error_code error;
   fs::create_directories(folder_, error);
   if (error) throw IoError(folder_.string() + ": cannot make the run folder: " + error.message());
   lock_ = take_lock(folder_);
   try {
     start_ = inspect_run_folder(folder_, resolved, request);
+    if (start_ == RunStart::kFresh) keep_model(resolved);
     remove_leftovers();
   } catch (...) {
     release(folder_, lock_);
@@ -122,13 +133,34 @@ RunFolder::RunFolder(fs::path folder, const std::string& resolved, const RunRequ
   }
 }
 
+void RunFolder::keep_model(const std::string& resolved) const {
+  if (!fs::exists(file("config.toml"))) return;
+  const fs::path before = file(model_name_in(read_file(file("config.toml")))), now = file(model_name_in(resolved));
+  if (before != now && fs::exists(before)) fs::rename(before, now);
+}
+
 void RunFolder::remove_leftovers() const {
-  std::vector<fs::path> leftovers;
-  for (const auto& entry : fs::directory_iterator(folder_))
-    if (is_half_written(entry.path().filename().string())) leftovers.push_back(entry.path());
-  if (start_ == RunStart::kFresh)
-    for (const char* name : kFiles) leftovers.push_back(folder_ / name);
+  std::vector<fs::path> folders = round_folders(folder_), leftovers;
+  folders.push_back(folder_);
+  for (const auto& folder : folders) {
+    for (const auto& entry : fs::directory_iterator(folder))
+      if (is_half_written(entry.path().filename().string())) leftovers.push_back(entry.path());
+    if (start_ == RunStart::kFresh)
+      for (const char* name : kFiles) leftovers.push_back(folder / name);
+  }
   for (const auto& path : leftovers) fs::remove(path);
+  std::error_code not_empty;  // somebody else's files stay
+  for (const auto& folder : folders)
+    if (start_ == RunStart::kFresh && folder != folder_) fs::remove(folder, not_empty);
+}
+
+void RunFolder::begin_round(int round, int rounds) {
+  round_ = round, rounds_ = rounds;
+  if (rounds == 1) return;
+  round_folder_ = file(fmt::format("fold-{}", round + 1));
+  std::error_code error;
+  fs::create_directory(round_folder_, error);
+  if (error) throw IoError(round_folder_.string() + ": cannot make the folder: " + error.message());
 }
 
 RunFolder::~RunFolder() { release(folder_, lock_); }
@@ -140,6 +172,7 @@ void RunFolder::write_status(const Status& status) {
                               {"epochs", status.epochs},
                               {"eta_seconds", status.eta_seconds},
                               {"updated", utc_now()}};
+  if (rounds_ > 1) json["fold"] = round_ + 1, json["folds"] = rounds_;
   if (!status.reason.empty()) json["reason"] = status.reason;
   write_file(file("status.json"), json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }

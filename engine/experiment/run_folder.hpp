@@ -28,7 +28,8 @@ RunStart inspect_run_folder(const std::filesystem::path& folder, const std::stri
 class RunFolder {
  public:
   /// Creates the folder, takes the lock, looks again (as inspect_run_folder) and removes what a killed run left
-  /// half-written; a fresh start removes the files of an earlier run too. InputError where another process holds it.
+  /// half-written. A fresh start removes the files of an earlier run too, but for its model: that keeps its place,
+  /// under the new run's name for it, until this run's replaces it. InputError where another process holds the folder.
   RunFolder(std::filesystem::path folder, const std::string& resolved, const RunRequest& request);
   ~RunFolder();
   RunFolder(const RunFolder&) = delete;
@@ -36,13 +37,21 @@ class RunFolder {
 
   RunStart start() const { return start_; }
   std::filesystem::path file(const std::string& name) const { return folder_ / name; }
+
+  /// A run of several rounds (k-fold) has a folder for each in it: fold-1, fold-2 …; else the round is the run.
+  void begin_round(int round, int rounds);
+  std::filesystem::path round_file(const std::string& name) const { return round_folder_ / name; }
+  int rounds_left() const { return rounds_ - 1 - round_; }
+
   void write_status(const Status& status);
   const Status& status() const { return status_; }
 
  private:
+  void keep_model(const std::string& resolved) const;
   void remove_leftovers() const;
 
-  std::filesystem::path folder_;
+  std::filesystem::path folder_, round_folder_;
+  int round_ = 0, rounds_ = 1;
   int lock_ = -1;
   RunStart start_ = RunStart::kFresh;
   Status status_;

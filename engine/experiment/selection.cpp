@@ -30,7 +30,40 @@ FittedModel fit_baseline(const std::string& model, const Interactions& train) {
   return model == "popularity" ? fit_popularity(train) : fit_bayesian_average(train);
 }
 
+FittedModel refit_epochs(const Config& config, Context& ctx, const Interactions& more, int epochs) {
+  AlsOptions options = config.als;
+  options.epochs = epochs;
+  options.loss_every_epoch = false;
+  Progress progress("refit", epochs, "epochs");
+  FitHooks hooks;
+  hooks.after_epoch = [&](const EpochReport& report, const auto&, const auto&) {
+    check_interrupt();
+    progress.update(report.epoch);
+    return true;
+  };
+  return fit_als(ctx, more, options, hooks);
+}
+
 }  // namespace
+
+Evaluation evaluate_part(Context& ctx, const FittedModel& model, const PreparedData& data, const HeldOut& part,
+                         const EvaluateOptions& options) {
+  std::vector<const HostCsr*> seen{&data.train.matrix};
+  if (&part == &data.test) seen.push_back(&data.validation.matrix);
+  return evaluate(ctx, model,
+                  {.held_out = part,
+                   .seen = std::move(seen),
+                   .negatives = negatives_of(data, options),
+                   .catalogue = &data.catalogue},
+                  options);
+}
+
+FittedModel refit(const Config& config, Context& ctx, Interactions& more, int epochs) {
+  const NormalizedTrain normalized(ctx, more, config.data.normalize);
+  FittedModel model = is_baseline(config) ? fit_baseline(config.model, more) : refit_epochs(config, ctx, more, epochs);
+  normalized.undo(model);
+  return model;
+}
 
 Selection::Selection(const Config& config, Context& ctx, PreparedData& data, RunFolder& folder)
     : config_(config), ctx_(ctx), data_(data), folder_(folder) {
@@ -49,7 +82,7 @@ FittedModel Selection::fit() {
 FittedModel Selection::fit_epochs(const NormalizedTrain& normalized) {
   AlsOptions options = config_.als;
   FitState state;
-  if (folder_.start() == RunStart::kResume) {
+  if (folder_.start() == RunStart::kResume && std::filesystem::exists(folder_.round_file("checkpoint.h5"))) {
     state = restore();
     if (seen_.stopped) options.epochs = state.epoch;
     log_info("resumed", {{"epoch", state.epoch}});
@@ -76,37 +109,11 @@ FittedModel Selection::fit_epochs(const NormalizedTrain& normalized) {
   return fit_als(ctx_, data_.train, options, {.after_epoch = {}, .resume = &seen_.best});
 }
 
-FittedModel Selection::refit(Interactions& more) const {
-  const NormalizedTrain normalized(ctx_, more, config_.data.normalize);
-  FittedModel model = is_baseline(config_) ? fit_baseline(config_.model, more) : refit_epochs(more);
-  normalized.undo(model);
-  return model;
-}
-
-FittedModel Selection::refit_epochs(const Interactions& more) const {
-  AlsOptions options = config_.als;
-  options.epochs = chosen_;
-  options.loss_every_epoch = false;
-  Progress progress("refit", chosen_, "epochs");
-  FitHooks hooks;
-  hooks.after_epoch = [&](const EpochReport& report, const auto&, const auto&) {
-    check_interrupt();
-    progress.update(report.epoch);
-    return true;
-  };
-  return fit_als(ctx_, more, options, hooks);
-}
-
 Evaluation Selection::validate(const FittedModel& model, bool intervals) const {
   EvaluateOptions options = config_.evaluate;
   options.users = config_.validation_users;
   options.intervals = intervals;
-  return evaluate(ctx_, model,
-                  {.held_out = data_.validation,
-                   .seen = {&data_.train.matrix},
-                   .negatives = negatives_of(data_, options),
-                   .catalogue = &data_.catalogue},
-                  options);
+  return evaluate_part(ctx_, model, data_, data_.validation, options);
 }
 
 bool Selection::after_epoch(const EpochReport& report, const std::function<FittedModel()>& model,
@@ -131,8 +138,9 @@ bool Selection::after_epoch(const EpochReport& report, const std::function<Fitte
   seen_.log.push_back(line.dump());
   std::string lines;
   for (const auto& earlier : seen_.log) lines += earlier + "\n";
-  write_file(folder_.file("epochs.jsonl"), lines);
-  const double left = (config_.als.epochs - report.epoch) * since_epoch_.lap();
+  write_file(folder_.round_file("epochs.jsonl"), lines);
+  const int epochs_left = config_.als.epochs - report.epoch + folder_.rounds_left() * config_.als.epochs;
+  const double left = epochs_left * since_epoch_.lap();
   folder_.write_status({"running", report.epoch, config_.als.epochs, left});
   log_info("epoch", {{"epoch", report.epoch}, {"seconds", report.seconds}, {"remarks", note}});
   progress.note(note);
@@ -168,14 +176,14 @@ void Selection::save(FitState now) {
   Checkpoint checkpoint{now.epoch, text.dump(), std::move(now.tables)};
   const size_t own = checkpoint.tables.size();
   for (auto& [name, table] : seen_.best.tables) checkpoint.tables.emplace_back(kBest + name, std::move(table));
-  save_checkpoint(checkpoint, folder_.file("checkpoint.h5"));
+  save_checkpoint(checkpoint, folder_.round_file("checkpoint.h5"));
   for (size_t t = 0; t < seen_.best.tables.size(); ++t)
     seen_.best.tables[t].second = std::move(checkpoint.tables[own + t].second);
   since_checkpoint_.lap();
 }
 
 FitState Selection::restore() {
-  Checkpoint checkpoint = load_checkpoint(folder_.file("checkpoint.h5"));
+  Checkpoint checkpoint = load_checkpoint(folder_.round_file("checkpoint.h5"));
   const Json text = Json::parse(checkpoint.text, nullptr, false);
   FitState state{checkpoint.epoch, {}};
   try {
@@ -185,7 +193,7 @@ FitState Selection::restore() {
     seen_.without_gain = text.at("without_gain");
     seen_.stopped = text.at("stopped");
   } catch (const Json::exception&) {
-    throw InputError(folder_.file("checkpoint.h5").string() +
+    throw InputError(folder_.round_file("checkpoint.h5").string() +
                      ": not a checkpoint of this program; start anew with --force");
   }
   for (auto& [name, table] : checkpoint.tables) {

@@ -28,6 +28,13 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
+/// Evaluates one of the held-out parts of `data`: what it is held against is the same in a validation and in a test.
+Evaluation evaluate_part(Context& ctx, const FittedModel& model, const PreparedData& data, const HeldOut& part,
+                         const EvaluateOptions& options);
+
+/// One more fit with the chosen number of epochs, on more data.
+FittedModel refit(const Config& config, Context& ctx, Interactions& more, int epochs);
+
 class Selection {
  public:
   /// Train's values are normalized during a fit, and the old ones again behind it.
@@ -36,9 +43,6 @@ class Selection {
   /// Fits, from the folder's checkpoint where it resumes; the model of the chosen epoch. Interrupted after a signal,
   /// with a checkpoint of the epoch that was under way.
   FittedModel fit();
-  /// One more fit with the chosen number of epochs, on more data.
-  FittedModel refit(Interactions& more) const;
-
   int epochs() const { return chosen_; }                             ///< of the chosen model
   const std::vector<std::string>& log() const { return seen_.log; }  ///< the lines of epochs.jsonl
   const Evaluation& validation() const { return validation_; }       ///< of the chosen model; empty without the part
@@ -54,7 +58,6 @@ class Selection {
   };
 
   FittedModel fit_epochs(const NormalizedTrain& normalized);
-  FittedModel refit_epochs(const Interactions& more) const;
   Evaluation validate(const FittedModel& model, bool intervals) const;
   /// False ends the fit.
   bool after_epoch(const EpochReport& report, const std::function<FittedModel()>& model,

@@ -25,15 +25,9 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 
 /// c = 1 + alpha f(r) of each interaction; empty where all are 1.
 std::vector<float> confidences(const Interactions& train, const AlsOptions& options) {
-  const HostCsr& r = train.matrix;
-  for (int64_t user = 0; user < r.rows(); ++user)
-    for (int64_t e = r.offsets[static_cast<size_t>(user)]; e < r.offsets[static_cast<size_t>(user) + 1]; ++e)
-      if (r.value(e) < 0)
-        throw InputError("user " + train.users->text(user) + ", item " +
-                         train.items->text(r.indices[static_cast<size_t>(e)]) + ": the value is " +
-                         format_float(r.value(e)) +
-                         "; implicit feedback needs values of 0 and more, or model.feedback = \"explicit\"");
+  check_als_values(*train.users, *train.items, train.matrix, options);
   if (options.alpha == 0) return {};
+  const HostCsr& r = train.matrix;
   std::vector<float> c(r.indices.size());
   for (int64_t e = 0; e < r.nnz(); ++e)
     c[static_cast<size_t>(e)] = 1 + options.alpha * (options.log_confidence ? std::log1p(r.value(e)) : r.value(e));
@@ -165,6 +159,18 @@ class Als {
 };
 
 }  // namespace
+
+void check_als_values(const Ids& users, const Ids& items, const HostCsr& values, const AlsOptions& options) {
+  if (options.feedback == "explicit" || values.values.empty()) return;
+  for (int64_t u = 0; u < values.rows(); ++u) {
+    const auto row = values.row_values(u);
+    const auto bad = std::ranges::find_if(row, [](float r) { return r < 0; });
+    if (bad == row.end()) continue;
+    const int32_t item = values.row(u)[static_cast<size_t>(bad - row.begin())];
+    throw InputError("user " + users.text(u) + ", item " + items.text(item) + ": the value is " + format_float(*bad) +
+                     "; implicit feedback needs values of 0 and more, or model.feedback = \"explicit\"");
+  }
+}
 
 FitMemory als_memory(const Context& ctx, const FitShape& shape, const AlsOptions& options) {
   const bool is_explicit = options.feedback == "explicit";

@@ -2,12 +2,17 @@
 // A FittedModel as an HDF5 file and back. Layout: docs/model-file.md.
 #pragma once
 #include <filesystem>
+#include <string>
+#include <string_view>
 
 #include "engine/core/fitted_model.hpp"
 
 namespace kindred {
 
 enum class KeepHistory : uint8_t { kValues, kItems, kNone };
+
+/// The name of the model file of a run folder whose config.toml this is (export.model).
+std::string model_name_in(std::string_view config_toml);
 
 /// Writes beside, syncs, renames. Memory: some chunks beyond the model itself. Returns the content hash.
 std::string save_model(const FittedModel& model, const std::filesystem::path& path,
@@ -21,7 +26,7 @@ struct LoadParts {
 };
 
 /// Reads and checks everything before use: format, shapes against each other, indices, finite values, checksums.
-/// InputError: "model.h5: /items/factors: …". A run folder stands for its model.h5.
+/// InputError: "model.h5: /items/factors: …". A run folder stands for the model in it.
 FittedModel load_model(const std::filesystem::path& path, const LoadParts& parts = {});
 
 /// Rows [begin, begin + count) of a table ("/users/factors"), for models larger than memory.

@@ -8,7 +8,9 @@
 #include <new>
 
 #include "engine/core/error.hpp"
+#include "engine/core/file.hpp"
 #include "engine/core/log.hpp"
+#include "engine/core/toml.hpp"
 #include "engine/hdf5/hdf5.hpp"
 #include "engine/store/finite.hpp"
 #include "engine/store/model_file.hpp"
@@ -23,11 +25,12 @@ namespace layout = model_layout;
 
 std::filesystem::path file_of(const std::filesystem::path& path) {
   if (!std::filesystem::is_directory(path)) return path;
-  const auto file = path / "model.h5";
-  if (!std::filesystem::exists(file))
-    throw InputError(fmt::format("{}: a folder without model.h5; expected a model file or the folder of a finished run",
-                                 path.string()));
-  return file;
+  const auto config = path / "config.toml";
+  const std::string name = model_name_in(std::filesystem::exists(config) ? read_file(config) : "");
+  if (!std::filesystem::exists(path / name))
+    throw InputError(fmt::format("{}: a folder without {}; expected a model file or the folder of a finished run",
+                                 path.string(), name));
+  return path / name;
 }
 
 template <size_t n>
@@ -274,6 +277,15 @@ FittedModel read_model(const Reader& reader, const LoadParts& parts) {
 }
 
 }  // namespace
+
+std::string model_name_in(std::string_view config_toml) {
+  const TomlTable config = parse_toml(config_toml, "config.toml");
+  const auto section = config.find("export");
+  const auto* table = section == config.end() ? nullptr : std::get_if<TomlTable>(&section->second.value);
+  const auto key = table == nullptr ? TomlTable::const_iterator{} : table->find("model");
+  const auto* name = table == nullptr || key == table->end() ? nullptr : std::get_if<std::string>(&key->second.value);
+  return name == nullptr ? "model.h5" : *name;
+}
 
 FittedModel load_model(const std::filesystem::path& path, const LoadParts& parts) {
   Reader reader(file_of(path));

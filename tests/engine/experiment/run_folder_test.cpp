@@ -117,7 +117,49 @@ TEST_F(RunFolderTest, AFreshStartRemovesWhatARunWritesAndNothingElse) {
   EXPECT_EQ(folder.start(), RunStart::kFresh);
   std::set<std::string> left;
   for (const auto& entry : std::filesystem::directory_iterator(path_)) left.insert(entry.path().filename());
-  EXPECT_THAT(left, ::testing::ElementsAre("lock", "my.parts", "notes.md"));
+  EXPECT_THAT(left, ::testing::ElementsAre("lock", "model.h5", "my.parts", "notes.md"));
+}
+
+TEST_F(RunFolderTest, AFreshStartRemovesFoldsToo) {
+  leave("interrupted");
+  for (const std::string name : {"fold-1", "fold-2"}) {
+    std::filesystem::create_directories(path_ / name);
+    write_file(path_ / name / "metrics.json", "{}");
+  }
+  write_file(path_ / "fold-2/notes.md", "x");
+  EXPECT_EQ(inspect_run_folder(path_, kConfig, {.resume = true}), RunStart::kResume);
+  const RunFolder folder(path_, kConfig, {.force = true});
+  EXPECT_FALSE(std::filesystem::exists(path_ / "fold-1"));
+  EXPECT_FALSE(std::filesystem::exists(path_ / "fold-2/metrics.json"));
+  EXPECT_TRUE(std::filesystem::exists(path_ / "fold-2/notes.md"));
+}
+
+// The config of the folder says which file is its model; a fresh start keeps it under the new name.
+TEST_F(RunFolderTest, TheModelKeepsItsPlaceUnderTheNewName) {
+  const std::string named = kConfig + "[export]\nmodel = \"films.h5\"\n";
+  std::filesystem::create_directories(path_);
+  write_file(path_ / "films.h5", "old");
+  EXPECT_EQ(error(named), "runs/a: holds a films.h5 but no run; --force replaces it");
+  leave("finished");
+  write_file(path_ / "config.toml", named);
+  { const RunFolder folder(path_, named, {.force = true}); }
+  EXPECT_EQ(read_file(path_ / "films.h5"), "old");
+  write_file(path_ / "config.toml", named);
+  { const RunFolder folder(path_, kConfig, {.force = true}); }
+  EXPECT_EQ(read_file(path_ / "model.h5"), "old");
+  EXPECT_FALSE(std::filesystem::exists(path_ / "films.h5"));
+}
+
+TEST_F(RunFolderTest, StatusNamesTheFold) {
+  RunFolder folder(path_, kConfig, {});
+  EXPECT_EQ(folder.round_file("x"), path_ / "x");
+  folder.begin_round(1, 5);
+  EXPECT_EQ(folder.round_file("x"), path_ / "fold-2/x");
+  EXPECT_EQ(folder.rounds_left(), 3);
+  folder.write_status({"running", 3, 15, 12.5});
+  const auto status = nlohmann::json::parse(read_file(path_ / "status.json"));
+  EXPECT_EQ(status.at("fold"), 2);
+  EXPECT_EQ(status.at("folds"), 5);
 }
 
 TEST_F(RunFolderTest, ResumingKeepsFilesButNotTheHalfWritten) {

@@ -179,7 +179,6 @@ TEST_P(ResumeTest, ARunStoppedAnywhereEndsWithTheSameBits) {
     EXPECT_EQ(status().at("epoch"), epoch);
     EXPECT_TRUE(run_.exists("run/checkpoint.h5"));
     EXPECT_FALSE(run_.exists("run/lock"));
-    EXPECT_FALSE(run_.exists("run/model.h5"));
     run_training(config, {.resume = true});
     EXPECT_EQ(comparable(metrics()), whole) << "stopped in epoch " << epoch;
     EXPECT_FALSE(run_.exists("run/checkpoint.h5"));
@@ -258,6 +257,27 @@ TEST_F(RunTest, AFinishedRunIsDone) {
   EXPECT_EQ(run_.read("run/metrics.json"), before);
   run_training(run_.config(kSmall, {"model.factors=8"}), {.force = true});
   EXPECT_EQ(std::get<Factors>(model().scorer).users.cols, 8);
+}
+
+// Whatever call a forced run fails at, the folder's model is the old one, whole, until the new one is there.
+TEST_F(RunTest, AForcedRunKeepsTheOldModelUntilItHasItsOwn) {
+  run_training(run_.config(kSmall));
+  const std::string old = model().content_hash;
+  const Config config = run_.config(kSmall, {"seed=7", "export.model=other.h5"});
+  std::set<std::string> hashes;
+  faults().before = [&](std::string_view call, const std::filesystem::path& path) {
+    if (call == "open" || (call == "rename" && path.filename() == "other.h5")) {
+      if (path.filename() != "config.toml") hashes.insert(model().content_hash);
+    }
+    return 0;
+  };
+  run_training(config, {.force = true});
+  faults().before = nullptr;
+  EXPECT_THAT(hashes, ::testing::Contains(old));
+  EXPECT_THAT(hashes, ::testing::IsSubsetOf({old, model().content_hash}));
+  EXPECT_NE(model().content_hash, old);
+  EXPECT_FALSE(run_.exists("run/model.h5"));
+  EXPECT_TRUE(run_.exists("run/other.h5"));
 }
 
 TEST_F(RunTest, ResumeWithoutARunStartsOne) {
@@ -344,6 +364,144 @@ TEST_F(RunTest, LossOfTheLastEpochAlone) {
   EXPECT_EQ(epochs().back().at("loss"), epochs("every").back().at("loss"));
 }
 
+// --- protocols ---
+
+const std::string kFolds = "[split]\nprotocol = \"k-fold\"\nfolds = 3\n";
+
+TEST_F(RunTest, KFoldMeasuresEachFoldOnce) {
+  const RunResult result = run_training(run_.config(kSmall + kFolds));
+  EXPECT_TRUE(result.model.empty());
+  EXPECT_FALSE(run_.exists("run/model.h5"));
+  EXPECT_THAT(result.table,
+              ::testing::MatchesRegex("test +mean +standard deviation over folds\nrecall@20 .*\nndcg@10 .*\n"));
+  const Json m = metrics();
+  EXPECT_EQ(m.at("content_hash"), "");
+  EXPECT_EQ(m.at("data"), Json::parse(R"({"users":60,"items":40,"interactions":720})"));
+  EXPECT_EQ(m.at("epochs_chosen"), 5);
+  ASSERT_EQ(m.at("folds").size(), 3U);
+  int tested = 0;
+  double sum = 0, squares = 0;
+  for (size_t fold = 0; fold < 3; ++fold) {
+    const Json& found = m.at("folds")[fold];
+    const std::string place = "run/fold-" + std::to_string(fold + 1);
+    EXPECT_EQ(found, Json::parse(run_.read(place + "/metrics.json")));
+    EXPECT_EQ(found.at("epochs").size(), 5U);
+    EXPECT_EQ(found.at("data").at("train").get<int>() + found.at("data").at("test").get<int>(), 720);
+    EXPECT_EQ(found.at("data").at("users_evaluated"), 60);
+    EXPECT_TRUE(found.at("validation").empty());
+    EXPECT_TRUE(run_.exists(place + "/per_user.csv"));
+    EXPECT_FALSE(run_.exists(place + "/checkpoint.h5"));
+    tested += found.at("data").at("test").get<int>();
+    const double value = found.at("test").at("ndcg@10").at("mean");
+    sum += value, squares += value * value;
+  }
+  EXPECT_EQ(tested, 720);
+  EXPECT_NEAR(m.at("test").at("ndcg@10").at("mean").get<double>(), sum / 3, 1e-12);
+  EXPECT_NEAR(m.at("test").at("ndcg@10").at("std").get<double>(), std::sqrt((squares - sum * sum / 3) / 2), 1e-9);
+  EXPECT_EQ(status().at("state"), "finished");
+  EXPECT_TRUE(run_training(run_.config(kSmall + kFolds), {.resume = true}).model.empty());
+}
+
+TEST_F(RunTest, KFoldExportsAFitOnAllWhereAsked) {
+  run_training(run_.config(kSmall + kFolds, {"train.refit=all"}));
+  run_training(run_.config(kSmall, {"split.protocol=none"}, "all"));
+  EXPECT_EQ(user_factors(model()), user_factors(model("all")));
+  EXPECT_EQ(model().history.nnz(), 60 * 12);
+  EXPECT_EQ(model().content_hash, metrics().at("content_hash"));
+  EXPECT_EQ(error(run_.config(kSmall + kFolds, {"train.refit=all", "model.factors=8"}), {.resume = true}),
+            "run: --resume with another config: model.factors (4, now 8); --force starts anew");
+  // A forced run without a model takes the old one away, at its end.
+  run_training(run_.config(kSmall + kFolds), {.force = true});
+  EXPECT_FALSE(run_.exists("run/model.h5"));
+}
+
+TEST_F(RunTest, KFoldStopsEarlyInEachFold) {
+  const std::string sections =
+      "[model]\nfactors = 4\n[train]\nepochs = 30\nrefit = \"all\"\n"
+      "early_stopping = { metric = \"ndcg@10\", patience = 2, min_delta = 0.02 }\n";
+  EXPECT_THAT(error(run_.config(sections + kFolds)), StartsWith("train.early_stopping: needs a validation part"));
+  run_training(run_.config(sections + kFolds + "validation = 0.2\n"));
+  double sum = 0;
+  const Json m = metrics();
+  for (const Json& fold : m.at("folds")) {
+    sum += fold.at("epochs_chosen").get<int>();
+    EXPECT_LT(fold.at("epochs").size(), 30U);
+    EXPECT_EQ(fold.at("data").at("validation"), 60);  // a fifth of 8
+  }
+  EXPECT_EQ(m.at("epochs_chosen"), std::lround(sum / 3));
+  EXPECT_THAT(keys(m.at("validation").at("ndcg@10")), ElementsAre("mean", "std"));
+}
+
+TEST_F(RunTest, KFoldStoppedAnywhereEndsWithTheSameBits) {
+  const std::string sections = "[model]\nfactors = 4\n[train]\nepochs = 2\nrefit = \"all\"\n" + kFolds;
+  const auto found = [&](const std::string& out) {
+    Json all = metrics(out);
+    for (auto& fold : all.at("folds"))
+      for (auto& epoch : fold.at("epochs"))
+        for (const char* time : {"seconds", "loss_seconds"}) epoch.erase(time);
+    all.erase("seconds");
+    all.erase("peak_memory_mib");
+    return all;
+  };
+  run_training(run_.config(sections, {}, "whole"));
+  const Config config = run_.config(sections);
+  for (int epoch = 1; epoch <= 6; ++epoch) {  // of 3 folds of 2
+    stop_in(config, epoch, {.force = true});
+    EXPECT_EQ(status().at("fold"), (epoch + 1) / 2);
+    run_training(config, {.resume = true});
+    EXPECT_EQ(found("run"), found("whole")) << "stopped in epoch " << epoch;
+  }
+  // Between folds, and before the export.
+  for (const std::string name : {"per_user.csv", "metrics.json", "model.h5"}) {
+    when_written(name, 1, [] { return ENOSPC; });
+    EXPECT_THROW(run_training(config, {.force = true}), IoError);
+    faults().before = nullptr;
+    run_training(config, {.resume = true});
+    EXPECT_EQ(found("run"), found("whole")) << name;
+  }
+}
+
+// Held-out users are not in train, are evaluated by the history that is given, and are in the refit on all.
+TEST_F(RunTest, WholeUsersAreHeldOut) {
+  const std::string users = "[split]\nprotocol = \"users\"\ntest = 0.25\nvalidation = 0.2\n";
+  run_training(run_.config(kSmall + users));
+  const Json data = metrics().at("data");
+  EXPECT_EQ(data.at("train"), (60 - 15 - 12) * 12);
+  EXPECT_EQ(data.at("test"), 15 * 2);  // a fifth of 12, rounded down
+  EXPECT_EQ(data.at("validation"), 12 * 2);
+  EXPECT_EQ(data.at("given"), 27 * 10);
+  EXPECT_EQ(data.at("users_evaluated"), 15);
+  const FittedModel fitted = model();
+  EXPECT_EQ(fitted.history.nnz(), data.at("train"));
+  EXPECT_EQ(fitted.held_out_test.nnz(), 15 * 12);  // all that was not in train
+  EXPECT_EQ(fitted.held_out_validation.nnz(), 12 * 12);
+  run_training(run_.config("[model]\ntype = \"popularity\"\n" + users, {}, "popular"));
+  EXPECT_GT(metrics().at("test").at("recall@20").at("mean"), metrics("popular").at("test").at("recall@20").at("mean"));
+
+  run_training(run_.config(kSmall + users, {"train.refit=all"}, "refit"));
+  run_training(run_.config(kSmall, {"split.protocol=none"}, "all"));
+  EXPECT_EQ(user_factors(model("refit")), user_factors(model("all")));
+  EXPECT_EQ(metrics("refit").at("test"), metrics().at("test"));
+}
+
+TEST_F(RunTest, SplitsByTime) {
+  std::string csv = "user,item,time\n";
+  for (int user = 0; user < 30; ++user)
+    for (int n = 0; n < 8; ++n)
+      csv += std::to_string(user) + "," + std::to_string((user + 3 * n) % 20) + "," + std::to_string(1000 + n) + "\n";
+  run_.write("r.csv", csv);
+  for (const std::string protocol : {"by-time", "leave-one-out"}) {
+    run_training(run_.config(kSmall, {"split.protocol=" + protocol}, protocol));
+    const FittedModel fitted = model(protocol);
+    for (int32_t user = 0; user < 30; ++user) {
+      const int number = std::stoi(fitted.users->text(user));
+      ASSERT_EQ(fitted.held_out_test.row(user).size(), 1U);
+      EXPECT_EQ(fitted.items->text(fitted.held_out_test.row(user)[0]), std::to_string((number + 21) % 20));
+      EXPECT_EQ(fitted.items->text(fitted.held_out_validation.row(user)[0]), std::to_string((number + 18) % 20));
+    }
+  }
+}
+
 TEST_F(RunTest, PartsThatAreFiles) {
   run_.write("train.txt", "1 10 11 12\n2 10 12\n3 11 12\n");
   run_.write("test.txt", "1 13\n2 11\n9 10\n");  // 13 and 9 are unknown to train
@@ -391,6 +549,15 @@ TEST_F(RunTest, WrongInputWritesNothing) {
   refused("user,item,rating\n", "", "r.csv");
   refused("user,item\n1,1\n2,1\n", "[train]\nearly_stopping = { metric = \"ndcg@10\" }\n[split]\nvalidation = 0\n",
           "train.early_stopping: needs a validation part");
+  // One value below 0, in whichever part it falls: a run that will fit it says so before it begins.
+  std::string below = "user,item,rating\n";
+  for (int item = 0; item < 30; ++item) below += "u," + std::to_string(item) + (item == 17 ? ",-2\n" : ",2\n");
+  for (const std::string share : {"0.05", "0.45"})
+    refused(below, "[train]\nrefit = \"all\"\n[split]\nvalidation = " + share + "\ntest = " + share + "\n",
+            "user u, item 17: the value is -2; implicit feedback needs values of 0 and more");
+  refused(below, "[split]\nprotocol = \"by-time\"\n", "split.protocol: \"by-time\" needs times");
+  refused("user,item\n1,1\n1,2\n2,1\n", "[split]\nprotocol = \"k-fold\"\nfolds = 2\n",
+          "split.folds: user 2 has 1 interaction for 2 folds");
   std::filesystem::remove(run_.folder() / "r.csv");
   EXPECT_THAT(error(run_.config("")), StartsWith("r.csv: cannot read: No such file"));
   EXPECT_FALSE(run_.exists("run"));
@@ -410,6 +577,8 @@ TEST_F(RunTest, ADryRunShowsAndWritesNothing) {
   const std::string shown = dry_run(config);
   EXPECT_THAT(shown, StartsWith("users 60\nitems 40\ntrain 600\nvalidation 60\ntest 60\n\n"));
   EXPECT_THAT(shown, HasSubstr(config.resolved));
+  EXPECT_THAT(dry_run(run_.config(kSmall + kFolds)),
+              StartsWith("users 60\nitems 40\nfolds 3\ntrain 480\nvalidation 0\ntest 240\n\n"));
   EXPECT_FALSE(run_.exists("run"));
 }
 

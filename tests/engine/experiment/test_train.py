@@ -109,10 +109,11 @@ def test_an_earlier_run_is_left_alone(train, folder):
     assert metrics(folder) != before
 
 
-def start(bin_dir, folder, epoch):
+def start(bin_dir, folder, epoch, *arguments, log="run/epochs.jsonl"):
     """A run under way that has written down `epoch` epochs."""
-    process = subprocess.Popen([bin_dir / "kindred-train", "c.toml"], cwd=folder, stderr=subprocess.PIPE, text=True)
-    log = folder / "run/epochs.jsonl"
+    call = [bin_dir / "kindred-train", "c.toml", *arguments]
+    process = subprocess.Popen(call, cwd=folder, stderr=subprocess.PIPE, text=True)
+    log = folder / log
     while process.poll() is None and not (log.exists() and len(log.read_text().splitlines()) >= epoch):
         time.sleep(0.002)
     assert process.poll() is None, "the run ended before it could be stopped"
@@ -133,6 +134,39 @@ def test_a_run_stopped_from_outside_goes_on_with_the_same_bits(bin_dir, train, f
         assert json.loads((folder / "run/status.json").read_text())["state"] == "interrupted"
     train("c.toml", "--resume")
     assert metrics(folder) == metrics(folder, "whole")
+
+
+def test_a_forced_run_that_is_killed_leaves_the_old_model(bin_dir, train, run, folder):
+    train("c.toml")
+    answer = run("kindred-topk", "run", "--users", "3", "--format", "csv", cwd=folder).stdout
+    for path in (folder / "run").glob("epochs.jsonl"):
+        path.unlink()  # so that what `start` sees is the second run's
+    (folder / "c.toml").write_text(CONFIG.format(epochs=100000) + '[export]\nmodel = "new.h5"\n')
+    process = start(bin_dir, folder, 1, "--force")
+    process.kill()
+    process.communicate(timeout=60)
+    assert run("kindred-topk", "run", "--users", "3", "--format", "csv", cwd=folder).stdout == answer
+    (folder / "c.toml").write_text(CONFIG.format(epochs=6))
+    train("c.toml", "--force")
+    assert run("kindred-topk", "run", "--users", "3", "--format", "csv", cwd=folder).stdout != answer
+    assert [path.name for path in (folder / "run").glob("*.h5")] == ["model.h5"]
+
+
+def test_folds_stopped_from_outside_go_on(bin_dir, train, folder):
+    def found(name):
+        out = json.loads((folder / name / "metrics.json").read_text())
+        return out["test"], out["epochs_chosen"], out["content_hash"]
+
+    config = CONFIG.format(epochs=40) + 'refit = "all"\n[split]\nprotocol = "k-fold"\n'
+    (folder / "c.toml").write_text(config)
+    table = train("c.toml", "--out", "whole").stdout.splitlines()
+    assert table[0].split() == ["test", "mean", "standard", "deviation", "over", "folds"] and len(table) == 3
+    process = start(bin_dir, folder, 2, log="run/fold-3/epochs.jsonl")
+    process.kill()
+    process.communicate(timeout=60)
+    assert (folder / "run/fold-2/metrics.json").exists() and not (folder / "run/fold-3/metrics.json").exists()
+    train("c.toml", "--resume")
+    assert found("run") == found("whole")
 
 
 def test_two_writers_are_refused(bin_dir, train, folder):
