@@ -56,7 +56,4 @@ std::vector<size_t> cut_at_records(std::string_view text, const Dialect& dialect
 /// 1 + the line ends before `offset`.
 int64_t line_number(std::string_view text, size_t offset);
 
-/// Whether `text` is UTF-8 without NUL.
-bool valid_utf8(std::string_view text);
-
 }  // namespace kindred

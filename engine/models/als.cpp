@@ -24,14 +24,8 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 
 /// c = 1 + alpha f(r) of each interaction; empty where all are 1.
 std::vector<float> confidences(const Interactions& train, const AlsOptions& options) {
+  check_als_values(train, options);
   const HostCsr& r = train.matrix;
-  for (int64_t user = 0; user < r.rows(); ++user)
-    for (int64_t e = r.offsets[static_cast<size_t>(user)]; e < r.offsets[static_cast<size_t>(user) + 1]; ++e)
-      if (r.value(e) < 0)
-        throw InputError("user " + train.users->text(user) + ", item " +
-                         train.items->text(r.indices[static_cast<size_t>(e)]) + ": the value is " +
-                         format_float(r.value(e)) +
-                         "; implicit feedback needs values of 0 and more, or model.feedback = \"explicit\"");
   if (options.alpha == 0) return {};
   std::vector<float> c(r.indices.size());
   for (int64_t e = 0; e < r.nnz(); ++e)
@@ -164,6 +158,18 @@ class Als {
 };
 
 }  // namespace
+
+void check_als_values(const Interactions& train, const AlsOptions& options) {
+  if (options.feedback != "implicit") return;
+  const HostCsr& r = train.matrix;
+  for (int64_t user = 0; user < r.rows(); ++user)
+    for (int64_t e = r.offsets[static_cast<size_t>(user)]; e < r.offsets[static_cast<size_t>(user) + 1]; ++e)
+      if (r.value(e) < 0)
+        throw InputError("user " + train.users->text(user) + ", item " +
+                         train.items->text(r.indices[static_cast<size_t>(e)]) + ": the value is " +
+                         format_float(r.value(e)) +
+                         "; implicit feedback needs values of 0 and more, or model.feedback = \"explicit\"");
+}
 
 FittedModel fit_als(Context& ctx, const Interactions& train, const AlsOptions& options, const FitHooks& hooks) {
   Als als(ctx, train, options, hooks.resume);

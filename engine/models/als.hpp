@@ -17,9 +17,12 @@ struct AlsOptions {
   bool loss_every_epoch = true;  ///< else after the last
 };
 
+/// Throws InputError for values that the objective does not allow (negative ones where feedback is implicit).
+void check_als_values(const Interactions& train, const AlsOptions& options);
+
 /// Alternates half-sweeps (users, then items) from random factors drawn by (ctx.seed(), side, row).
-/// Throws InputError for values that the objective does not allow (negative ones where feedback is implicit) and
-/// NumericError with epoch, row and what to try where values leave the range of floats.
+/// Throws InputError as check_als_values, and NumericError with epoch, row and what to try where values leave the range
+/// of floats.
 FittedModel fit_als(Context& ctx, const Interactions& train, const AlsOptions& options, const FitHooks& hooks = {});
 
 }  // namespace kindred
