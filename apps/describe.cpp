@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/core/utf8.hpp"
+
 namespace kindred {
 namespace {
 
@@ -120,9 +122,24 @@ std::string zsh_arguments(const CLI::App& app, const std::string& indent, std::s
 
 // --- man
 
-std::string man_text(std::string text) {
-  text = replaced(replaced(replaced(std::move(text), "\\", "\\e"), "-", "\\-"), "\n", "\n.br\n");
-  return text.starts_with('.') || text.starts_with('\'') ? "\\&" + text : text;
+/// Text with nothing in it that troff reads as its own, in ASCII.
+std::string man_text(std::string_view text) {
+  std::string out = text.starts_with('.') || text.starts_with('\'') ? "\\&" : "";
+  while (!text.empty()) {
+    const Character c = first_character(text);
+    if (c.code >= 0x80)
+      out += fmt::format("\\[u{:04X}]", static_cast<uint32_t>(c.code));
+    else if (c.code == '\\')
+      out += "\\e";
+    else if (c.code == '-')
+      out += "\\-";
+    else if (c.code == '\n')
+      out += "\n.br\n";
+    else
+      out += static_cast<char>(c.code);
+    text.remove_prefix(c.bytes);
+  }
+  return out;
 }
 
 std::string man_options(const CLI::App& app) {
