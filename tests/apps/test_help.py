@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-PROGRAMS = ["kindred-train", "kindred-topk", "kindred-data"]
+PROGRAMS = ["kindred-train", "kindred-topk", "kindred-data", "kindred-evaluate"]
 
 
 def commands_of(run, program):
