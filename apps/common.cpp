@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/common.hpp"
 
-#include <cerrno>
+#include <poll.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <new>
 
-#include "engine/core/error.hpp"
+#include "apps/describe.hpp"
 #include "engine/core/interrupt.hpp"
 #include "engine/core/log.hpp"
-#include "engine/store/sinks.hpp"
+#include "engine/core/output.hpp"
 
 namespace kindred {
 namespace {
@@ -19,6 +23,11 @@ int fail(const std::string& program, const std::string& message, int code) {
   return code;
 }
 
+bool reader_has_left() {
+  pollfd out{STDOUT_FILENO, POLLOUT, 0};
+  return ::poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
+}
+
 }  // namespace
 
 int run_program(const std::string& program, const std::function<int()>& body) {
@@ -26,7 +35,8 @@ int run_program(const std::string& program, const std::function<int()>& body) {
   catch_signals();
   try {
     const int code = body();
-    if (std::fflush(stdout) != 0 && errno != EPIPE) return fail(program, "cannot write to stdout", 1);
+    std::fflush(stdout);
+    if (std::ferror(stdout) && !reader_has_left()) return fail(program, "standard output: cannot write", 1);
     return code;
   } catch (const Interrupted& error) {
     return fail(program, error.what(), 128 + error.signal);
@@ -43,8 +53,37 @@ int run_program(const std::string& program, const std::function<int()>& body) {
   }
 }
 
-std::string version_text(const std::string& program) {
-  return program + " " + KINDRED_VERSION + " (" + KINDRED_GIT + ")";
+bool parse_command_line(CLI::App& app, int argc, char** argv) {
+  struct Answered {
+    std::string text;
+  };
+  std::vector<std::string> commands;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    if (!command->get_name().empty()) commands.push_back(command->get_name());
+  if (argc > 1 && argv[1][0] != '-' && !commands.empty() && std::ranges::find(commands, argv[1]) == commands.end())
+    throw InputError("there is no command '" + printable(argv[1]) + "'" + did_you_mean(argv[1], commands) +
+                     "; --help lists them");
+  app.set_version_flag("--version", app.get_name() + " " + KINDRED_VERSION + " (" + KINDRED_GIT + ")");
+  const std::string hidden;  // a group without a name is not in --help
+  app.add_option_function<std::string>(
+         "--print-completion",
+         [&](const std::string& shell) { throw Answered{shell == "zsh" ? zsh_completion(app) : bash_completion(app)}; })
+      ->check(CLI::IsMember({"bash", "zsh"}))
+      ->group(hidden);
+  app.add_flag_callback("--print-man", [&] { throw Answered{man_page(app, KINDRED_VERSION)}; })->group(hidden);
+  try {
+    app.parse(argc, argv);
+    return true;
+  } catch (const Answered& answer) {
+    write_stdout(answer.text);
+  } catch (const CLI::CallForHelp&) {
+    write_stdout(app.help());
+  } catch (const CLI::CallForVersion& version) {
+    write_stdout(std::string(version.what()) + "\n");
+  } catch (const CLI::ParseError& error) {
+    throw InputError(std::string(error.what()) + "; --help lists what may be asked");
+  }
+  return false;
 }
 
 }  // namespace kindred

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// What all programs share: the one catch that turns an error into a line on stderr and an exit code.
+// What all programs share: how the command line is read, and the one catch that turns an error into a line on stderr
+// and an exit code.
 #pragma once
 #include <functional>
 #include <string>
+
+namespace CLI {
+class App;
+}
 
 namespace kindred {
 
@@ -10,7 +15,9 @@ namespace kindred {
 /// SIGTERM; 0 where a reader closed the pipe; 1 for anything else. Errors are "PROGRAM: MESSAGE" on stderr.
 int run_program(const std::string& program, const std::function<int()>& body);
 
-/// "kindred-train 0.1.0 (1a2b3c4)"
-std::string version_text(const std::string& program);
+/// Reads the command line into what `app` binds; adds --version and, not in --help, --print-completion bash|zsh and
+/// --print-man. False where it asked for one of these, which then stands on stdout: the program is done. Throws
+/// InputError for a wrong call.
+bool parse_command_line(CLI::App& app, int argc, char** argv);
 
 }  // namespace kindred

@@ -48,8 +48,9 @@ int64_t meminfo_bytes(std::string_view key) {
 
 Context::Context(const ContextOptions& options)
     : threads_(options.threads > 0 ? options.threads : usable_threads()), seed_(options.seed) {
-  if (options.threads < 0)
-    throw InvalidArgument("threads: " + std::to_string(options.threads) + " is below 0; 0 takes all cores");
+  if (options.threads < 0 || options.threads > kMaxThreads)
+    throw InvalidArgument("threads: expected 0 (all cores) to " + std::to_string(kMaxThreads) + ", found " +
+                          std::to_string(options.threads));
   const int index = cuda_index(options.device);
   if (index < 0 && options.device != "auto" && options.device != "cpu")
     throw InvalidArgument("device: expected auto, cpu, cuda or cuda:N, found '" + options.device + "'");

@@ -17,9 +17,11 @@
 
 namespace kindred {
 
+constexpr int kMaxThreads = 1024;
+
 struct ContextOptions {
   std::string device = "auto";  ///< "auto" (CUDA where it works, else CPU) | "cpu" | "cuda" | "cuda:N"
-  int threads = 0;              ///< CPU threads; 0: all cores this process may use
+  int threads = 0;              ///< CPU threads, to kMaxThreads; 0: all cores this process may use
   uint64_t seed = 42;           ///< of every random number drawn through this context
 };
 

@@ -16,13 +16,13 @@ namespace {
 
 int run(int argc, char** argv) {
   CLI::App app("Makes data sets and looks at the machine.", "kindred-data");
-  app.set_version_flag("--version", kindred::version_text("kindred-data"));
   app.require_subcommand(1);
   int status = 0;
 
   CLI::App* doctor = app.add_subcommand("doctor", "What was built in, what was found, and what mends what is missing");
   bool strict = false;
   doctor->add_flag("--strict", strict, "Exit with 1 where something is missing");
+  doctor->footer("Example:\n  kindred-data doctor --strict");
   doctor->callback([&] { status = kindred::doctor() || !strict ? 0 : 1; });
 
   CLI::App* init = app.add_subcommand("init", "Writes a commented config for files of your own");
@@ -43,6 +43,7 @@ int run(int argc, char** argv) {
   synth->add_option("--interactions", options.interactions, "Number of ratings, of distinct pairs")->required();
   synth->add_option("--seed", options.seed, "Equal options give equal bytes")->capture_default_str();
   synth->add_option("--threads", options.threads, "0: all cores; no effect on the bytes")->capture_default_str();
+  synth->footer("Example:\n  kindred-data synth films --users 1000 --items 500 --interactions 50000");
   synth->callback([&] {
     kindred::write_synthetic(folder, options);
     fmt::print("{}: {} interactions of {} users and {} items\n", folder, options.interactions, options.users,
@@ -72,11 +73,7 @@ int run(int argc, char** argv) {
     fmt::print("{}: {} vectors of {}\n", target, count, of_users ? "users" : "items");
   });
 
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
-  }
+  kindred::parse_command_line(app, argc, argv);
   return status;
 }
 

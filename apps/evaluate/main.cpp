@@ -10,7 +10,6 @@ int main(int argc, char** argv) {
   using namespace kindred;
   return run_program("kindred-evaluate", [&] {
     CLI::App app("Metrics of a model, or of any tool's lists, against a held-out part.", "kindred-evaluate");
-    app.set_version_flag("--version", version_text("kindred-evaluate"));
     app.footer(
         "Examples:\n  kindred-evaluate runs/movielens-als\n"
         "  kindred-evaluate runs/movielens-als --test parts/test.csv --train parts/train.csv --metrics ndcg@10,auc\n"
@@ -46,12 +45,7 @@ int main(int argc, char** argv) {
         ->delimiter(',');
     app.add_option("--device", request.device, "auto | cpu | cuda | cuda:N")->capture_default_str();
     app.add_option("--threads", request.threads, "CPU threads, 0: all")->capture_default_str();
-    try {
-      app.parse(argc, argv);
-    } catch (const CLI::ParseError& error) {
-      return app.exit(error) == 0 ? 0 : 2;
-    }
-    answer(std::move(request));
+    if (parse_command_line(app, argc, argv)) answer(std::move(request));
     return 0;
   });
 }

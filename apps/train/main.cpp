@@ -12,7 +12,6 @@ int main(int argc, char** argv) {
   using namespace kindred;
   return run_program("kindred-train", [&] {
     CLI::App app("Trains, evaluates and exports what a config describes.", "kindred-train");
-    app.set_version_flag("--version", version_text("kindred-train"));
     app.footer(
         "Examples:\n  kindred-train configs/synthetic-als.toml\n"
         "  kindred-train configs/movielens-als.toml --set model.factors=128 --out runs/wide\n"
@@ -34,12 +33,7 @@ int main(int argc, char** argv) {
     auto* help = app.add_option("--help-config", help_section,
                                 "The config's keys, of one section or all; 'markdown' for the page")
                      ->expected(0, 1);
-    try {
-      app.parse(argc, argv);
-    } catch (const CLI::ParseError& error) {
-      if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-      throw InputError(std::string(error.what()) + "; --help lists what may be asked");
-    }
+    if (!parse_command_line(app, argc, argv)) return 0;
     if (help->count() > 0) {
       std::fputs((help_section == "markdown" ? config_markdown() : config_help(help_section)).c_str(), stdout);
       return 0;

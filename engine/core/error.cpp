@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/core/error.hpp"
 
-#include <algorithm>
 #include <cstdio>
-#include <vector>
+
+#include "engine/core/edit_distance.hpp"
 
 namespace kindred {
 namespace {
@@ -16,30 +16,15 @@ std::string folded(std::string_view name) {
   return out;
 }
 
-/// Optimal string alignment: insertions, deletions, substitutions and swaps of neighbours, 1 each.
-size_t distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> before(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) last[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (a[i - 1] != b[j - 1])});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) row[j] = std::min(row[j], before[j - 2] + 1);
-    }
-    before.swap(last);
-    last.swap(row);
-  }
-  return last[b.size()];
-}
-
 }  // namespace
 
 std::string nearest(std::string_view name, std::span<const std::string> candidates) {
   const std::string wanted = folded(name);
+  const EditDistance distance(wanted);
   std::string best;
   size_t best_distance = wanted.size() / 3 + 1;
   for (const auto& candidate : candidates) {
-    const size_t d = distance(wanted, folded(candidate));
+    const size_t d = distance.to(folded(candidate));
     if (d < best_distance) best = candidate, best_distance = d;
   }
   return best;

@@ -20,7 +20,7 @@ constexpr size_t kBufferBytes = 1 << 20;
 
 [[noreturn]] void fail(const std::filesystem::path& path, const char* what, int error) {
   std::string advice;
-  if (error == ENOSPC || error == EDQUOT) advice = "; free some space or write elsewhere";
+  if (error == ENOSPC || error == EDQUOT || error == EFBIG) advice = "; free some space or write elsewhere";
   if (error == EACCES || error == EROFS || error == EPERM) advice = "; choose a folder that may be written to";
   throw IoError(path.string() + ": cannot " + what + ": " + std::strerror(error) + advice);
 }
@@ -46,12 +46,12 @@ int open_for_reading(const std::filesystem::path& path, struct stat& status) {
   return fd;
 }
 
-void sync_path(const std::filesystem::path& path, int flags, const char* what) {
-  const int fd = ::open(path.c_str(), flags | O_CLOEXEC);
-  if (fd < 0) fail(path, what, errno);
+void sync_folder(const std::filesystem::path& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) fail(path, "sync", errno);
   const int error = ::fsync(fd) != 0 ? errno : 0;
   ::close(fd);
-  if (error != 0 && error != EINVAL) fail(path, what, error);  // EINVAL: a file system that has no sync for folders
+  if (error != 0 && error != EINVAL) fail(path, "sync", error);  // EINVAL: a file system that has no sync for folders
 }
 
 }  // namespace
@@ -96,13 +96,11 @@ void PendingFile::commit() {
   if (const int error = injected("sync", path_)) fail(path_, "sync", error);
   if (::fsync(fd_) != 0) fail(path_, "sync", errno);
   if (::close(std::exchange(fd_, -1)) != 0) fail(path_, "close", errno);
-  // A library that replaced the file by another of the same name wrote past our descriptor: sync by name too.
-  sync_path(beside_, O_RDONLY, "sync");
   if (const int error = injected("rename", path_)) fail(path_, "rename", error);
   if (::rename(beside_.c_str(), path_.c_str()) != 0) fail(path_, "rename", errno);
   committed_ = true;
   const auto folder = path_.parent_path();
-  sync_path(folder.empty() ? "." : folder, O_RDONLY | O_DIRECTORY, "sync");
+  sync_folder(folder.empty() ? "." : folder);
 }
 
 void write_file(const std::filesystem::path& path, std::string_view content) {

@@ -29,7 +29,8 @@ class PendingFile {
   void write(std::string_view bytes);
   /// Flushes, syncs, renames, syncs the folder.
   void commit();
-  /// Where the bytes are until commit; for libraries that open files by name (HDF5): they write there, then commit().
+  /// Where the bytes are until commit; for libraries that write by themselves (HDF5): they open this file, then
+  /// commit().
   const std::filesystem::path& beside() const { return beside_; }
 
  private:

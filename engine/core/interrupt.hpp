@@ -4,7 +4,8 @@
 
 namespace kindred {
 
-/// Installs the handlers for SIGINT and SIGTERM, and ignores SIGPIPE (a write then fails with EPIPE). Once, in main.
+/// Installs the handlers for SIGINT and SIGTERM, and ignores SIGPIPE and SIGXFSZ (a write then fails with
+/// EPIPE or EFBIG). Once, in main.
 void catch_signals();
 /// The signal received, 0 if none.
 int signal_received();

@@ -14,6 +14,7 @@
 
 #include "engine/core/error.hpp"
 #include "engine/core/log.hpp"
+#include "engine/core/utf8.hpp"
 #include "engine/data/parse.hpp"
 #include "engine/data/table.hpp"
 

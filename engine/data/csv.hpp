@@ -66,7 +66,4 @@ RecordEnd last_record_end(std::string_view text, const Dialect& dialect);
 /// Line ends in `text`.
 int64_t count_lines(std::string_view text);
 
-/// Whether `text` is UTF-8 without NUL.
-bool valid_utf8(std::string_view text);
-
 }  // namespace kindred

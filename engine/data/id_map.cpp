@@ -9,7 +9,7 @@
 #include <limits>
 
 #include "engine/core/error.hpp"
-#include "engine/data/csv.hpp"
+#include "engine/core/utf8.hpp"
 
 namespace kindred {
 namespace {

@@ -7,6 +7,7 @@
 #include "engine/core/error.hpp"
 #include "engine/core/file.hpp"
 #include "engine/core/ids.hpp"
+#include "engine/core/utf8.hpp"
 #include "engine/data/guess.hpp"
 #include "engine/data/parse.hpp"
 #include "engine/data/table.hpp"

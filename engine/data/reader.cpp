@@ -12,6 +12,7 @@
 #include "engine/core/error.hpp"
 #include "engine/core/interrupt.hpp"
 #include "engine/core/log.hpp"
+#include "engine/core/utf8.hpp"
 #include "engine/data/reader_detail.hpp"
 #include "kernels/cpu/threads.hpp"
 

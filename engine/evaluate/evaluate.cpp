@@ -155,7 +155,7 @@ void check_sense(const FittedModel& model, const EvaluationData& data, const Eva
 
 /// A list whose ties are open goes on, page by page, each without what the pages before it held, until they are
 /// decided.
-void bring_longer_list(Judge& judge, Recommender& recommender, size_t position, const Exclusions& exclude) {
+void bring_longer_list(Judge& judge, Recommender& recommender, size_t position, const Filters& exclude) {
   const int32_t user = judge.users()[position];
   std::vector<int32_t> items;
   std::vector<float> scores;
@@ -166,8 +166,8 @@ void bring_longer_list(Judge& judge, Recommender& recommender, size_t position, 
     listed.offsets.push_back(static_cast<int64_t>(items.size()));
     listed.indices = items;
     std::ranges::sort(listed.indices);
-    Exclusions both = exclude;
-    both.matrices.push_back(&listed);
+    Filters both = exclude;
+    both.excluded.push_back(&listed);
     const TopK page = recommender.for_users({&user, 1}, kMaxTopK, both);
     const auto end = std::ranges::find(page.items, -1);
     whole = end != page.items.end();
@@ -176,7 +176,7 @@ void bring_longer_list(Judge& judge, Recommender& recommender, size_t position, 
   } while (!judge.take_lists({&position, 1}, [&](size_t) { return ListRow{items, scores, whole}; }).empty());
 }
 
-void bring_lists(Judge& judge, Recommender& recommender, const Exclusions& exclude) {
+void bring_lists(Judge& judge, Recommender& recommender, const Filters& exclude) {
   for_batches(judge, kBatch, [&](std::span<const size_t> positions) {
     std::vector<int32_t> users;
     for (const size_t p : positions) users.push_back(judge.users()[p]);

@@ -9,6 +9,7 @@
 #include "engine/core/error.hpp"
 #include "engine/core/log.hpp"
 #include "engine/data/expression.hpp"
+#include "kernels/context.hpp"
 
 namespace kindred {
 namespace {
@@ -249,7 +250,7 @@ std::vector<SchemaKey> make_schema() {
   t.whole("seed", 0, kMost, true, "Of every random draw: same seed, same device, same result.", FIELD(seed));
   t.text("device", "text", false, "\"auto\" (CUDA where it works, else the CPU), \"cpu\", \"cuda\" or \"cuda:N\".",
          FIELD(device));
-  t.whole("threads", 0, 4096, false, "CPU threads; 0: all cores.", FIELD(threads));
+  t.whole("threads", 0, kMaxThreads, false, "CPU threads; 0: all cores.", FIELD(threads));
 
   t.section = "data";
   const auto file = [&](const std::string& name, const std::string& sentence, auto at) {

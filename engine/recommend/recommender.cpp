@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every question becomes calls of top_k or pair_scores on batches of query rows; what is added afterwards (mean, user
+// Every question becomes calls of rank or pair_scores on batches of query rows; what is added afterwards (mean, user
 // bias, offset, scale, link) is the same for all items of a user and keeps the order.
 #include "engine/recommend/recommender.hpp"
 
@@ -10,6 +10,7 @@
 
 #include "engine/core/error.hpp"
 #include "engine/recommend/fold_in.hpp"
+#include "engine/recommend/rank.hpp"
 #include "kernels/dense.hpp"
 #include "kernels/memory.hpp"
 #include "kernels/topk.hpp"
@@ -17,34 +18,32 @@
 namespace kindred {
 namespace {
 
-constexpr int64_t kBatch = 4096;  // queries a call of top_k
+constexpr size_t kBatch = 4096;  // queries a call of top_k
 
-/// Rows of a table, one after the other.
-HostMatrix gather(const HostMatrix& table, std::span<const int32_t> rows) {
-  HostMatrix out(static_cast<int64_t>(rows.size()), table.cols);
-  for (size_t q = 0; q < rows.size(); ++q)
-    std::ranges::copy(table.row(rows[q]), out.row(static_cast<int64_t>(q)).begin());
+std::vector<int32_t> numbers(size_t begin, size_t count) {
+  std::vector<int32_t> out(count);
+  std::iota(out.begin(), out.end(), static_cast<int32_t>(begin));
   return out;
 }
 
-/// The union of the rows `users` of several matrices.
-HostCsr merge_rows(const std::vector<const HostCsr*>& matrices, std::span<const int32_t> users, int64_t cols) {
-  HostCsr out;
-  out.cols = cols;
-  for (const int32_t user : users) {
-    const auto begin = static_cast<std::ptrdiff_t>(out.indices.size());
-    for (const HostCsr* matrix : matrices)
-      if (matrix != nullptr && user < matrix->rows()) {
-        const auto row = matrix->row(user);
-        out.indices.insert(out.indices.end(), row.begin(), row.end());
-      }
-    if (matrices.size() > 1) {
-      std::sort(out.indices.begin() + begin, out.indices.end());
-      out.indices.erase(std::unique(out.indices.begin() + begin, out.indices.end()), out.indices.end());
-    }
-    out.offsets.push_back(static_cast<int64_t>(out.indices.size()));
-  }
+std::vector<int32_t> nobody(size_t count) { return std::vector<int32_t>(count, -1); }
+
+TopK empty_lists(size_t queries, int k) {
+  TopK out;
+  out.k = k;
+  out.items.resize(queries * static_cast<size_t>(k));
+  out.scores.resize(out.items.size());
   return out;
+}
+
+/// Ends lists above scores below `least`, and notes the range that they had.
+void cut(TopK& lists, float least) {
+  for (size_t r = 0; r < lists.items.size(); ++r) {
+    if (lists.items[r] < 0) continue;
+    lists.lowest = std::min(lists.lowest, lists.scores[r]);
+    lists.highest = std::max(lists.highest, lists.scores[r]);
+    if (lists.scores[r] < least) lists.items[r] = -1, lists.scores[r] = kNoScore;
+  }
 }
 
 HostMatrix normalized(Context& ctx, const HostMatrix& table) {
@@ -69,7 +68,13 @@ float linked(Link link, float value) {
   return value;
 }
 
-std::vector<float> as_floats(std::span<const int64_t> counts) { return {counts.begin(), counts.end()}; }
+/// The queries of one batch: who asks, and what may be given.
+struct Batch {
+  HostMatrix queries;
+  std::vector<UserScale> scales;
+  std::vector<float> bias;
+  BatchFilters filters;
+};
 
 }  // namespace
 
@@ -79,10 +84,13 @@ struct Recommender::Impl {
   // The scorer as tables: a constant one is a table of one column, scored by queries of 1.
   HostMatrix constant, unit_users, unit_items;
   const HostMatrix* items = nullptr;
-  Resident<float> item_table, item_bias, item_counts;
-  std::vector<float> counts;
-  std::optional<Resident<float>> users_resident;  // for pairs; once
-  std::optional<std::vector<float>> gram;         // for reasons; once
+  Resident<float> item_table;
+  std::span<const float> item_bias;
+  // Made once, by the first question that needs them.
+  std::optional<Resident<float>> users_resident;  // for pairs
+  std::optional<std::vector<float>> gram;         // for reasons
+  std::vector<float> counts;                      // for people of whom nothing is known
+  std::optional<Resident<float>> count_table;
 
   Impl(Context& context, const FittedModel& fitted) : ctx(context), model(fitted) {
     if (const auto* factors = std::get_if<Factors>(&model.scorer)) {
@@ -92,7 +100,7 @@ struct Recommender::Impl {
         unit_items = normalized(ctx, factors->items);
         items = &unit_items;
       }
-      item_bias = Resident<float>(ctx, factors->item_bias, "item biases");
+      item_bias = factors->item_bias;
     } else {
       const auto& scores = std::get<Constant>(model.scorer).items;
       constant = HostMatrix(static_cast<int64_t>(scores.size()), 1);
@@ -100,8 +108,6 @@ struct Recommender::Impl {
       items = &constant;
     }
     item_table = Resident<float>(ctx, items->data, "item factors");
-    counts = as_floats(model.item_count);
-    item_counts = Resident<float>(ctx, counts, "item counts");
   }
 
   const Factors& factors(const char* question) const {
@@ -116,42 +122,71 @@ struct Recommender::Impl {
     return model.metric == Metric::kCosine ? unit_users : found.users;
   }
 
-  /// Lists of raw scores for one batch.
-  void lists(const HostMatrix& queries, MatrixView<const float> table, VectorView<const float> bias,
-             const HostCsr& excluded, int k, int32_t* ids, float* scores) {
-    const int64_t count = queries.rows;
-    const Resident<float> device_queries(ctx, queries.data, "queries");
-    const ResidentCsr device_excluded(ctx, excluded.offsets, excluded.indices, {}, excluded.cols, "excluded items");
-    Matrix<int32_t> out_ids(ctx, count, k, "top-k items");
-    Matrix<float> out_scores(ctx, count, k, "top-k scores");
-    top_k(ctx, device_queries.matrix(queries.cols), table, bias,
-          excluded.rows() > 0 ? device_excluded.view() : CsrView{}, out_ids.view(), out_scores.view());
-    download<int32_t>(ctx, out_ids.view().flat(), {ids, static_cast<size_t>(count * k)});
-    download<float>(ctx, out_scores.view().flat(), {scores, static_cast<size_t>(count * k)});
-    ctx.wait();
+  /// A batch's lists, on the model's scale. Where a row of factors is all zeros and items have no bias, the model knows
+  /// nothing of the person: items come by count, which is their score too unless the model predicts values (then the
+  /// mean remains).
+  void answer(const Batch& batch, int k, std::span<int32_t> ids, std::span<float> scores) {
+    rank(ctx, batch.queries, item_table.matrix(items->cols), item_bias, batch.filters, k, ids, scores);
+    for (size_t r = 0; r < ids.size(); ++r) {
+      const size_t q = r / static_cast<size_t>(k);
+      if (ids[r] >= 0) scores[r] = finish(scores[r], batch.scales[q], batch.bias[q]);
+    }
+    if (item_bias.empty()) answer_unknown(batch, k, ids, scores);
   }
 
-  /// Best items for rows of `queries`. Where a row is all zeros and there are no biases, the model knows nothing of the
-  /// person: items come by count, which is their score too unless the model predicts values (then the mean remains).
-  void answer(const HostMatrix& queries, const HostCsr& excluded, int k, int32_t* ids, float* scores) {
-    lists(queries, item_table.matrix(items->cols), item_bias.view(), excluded, k, ids, scores);
-    if (!item_bias.view().empty()) return;
+  void answer_unknown(const Batch& batch, int k, std::span<int32_t> ids, std::span<float> scores) {
+    if (model.item_count.empty()) return;
     std::vector<int32_t> unknown;
-    for (int64_t q = 0; q < queries.rows; ++q)
-      if (std::ranges::all_of(queries.row(q), [](float v) { return v == 0; }))
+    for (int64_t q = 0; q < batch.queries.rows; ++q)
+      if (std::ranges::all_of(batch.queries.row(q), [](float v) { return v == 0; }))
         unknown.push_back(static_cast<int32_t>(q));
-    if (unknown.empty() || counts.empty()) return;
-    HostMatrix ones(static_cast<int64_t>(unknown.size()), 1);
-    std::ranges::fill(ones.data, 1.f);
-    const HostCsr theirs = excluded.rows() > 0 ? merge_rows({&excluded}, unknown, excluded.cols) : HostCsr{};
-    std::vector<int32_t> popular(unknown.size() * static_cast<size_t>(k));
-    std::vector<float> popular_scores(popular.size());
-    lists(ones, item_counts.matrix(1), {}, theirs, k, popular.data(), popular_scores.data());
-    for (size_t u = 0; u < unknown.size(); ++u) {
-      std::copy_n(popular.begin() + static_cast<std::ptrdiff_t>(u) * k, k, ids + int64_t{unknown[u]} * k);
-      if (!model.predicts_values)
-        std::copy_n(popular_scores.begin() + static_cast<std::ptrdiff_t>(u) * k, k, scores + int64_t{unknown[u]} * k);
+    if (unknown.empty()) return;
+    if (!count_table) {
+      counts.assign(model.item_count.begin(), model.item_count.end());
+      count_table.emplace(ctx, counts, "item counts");
     }
+    const auto theirs = [&](const HostCsr& matrix) {
+      const HostCsr* const one = &matrix;
+      return matrix.rows() > 0 ? merge_rows({&one, 1}, unknown, matrix.cols) : HostCsr{};
+    };
+    BatchFilters filters{theirs(batch.filters.excluded), std::nullopt, batch.filters.allowed};
+    if (batch.filters.candidates) filters.candidates = theirs(*batch.filters.candidates);
+    const auto length = static_cast<size_t>(k);
+    std::vector<int32_t> their_ids(unknown.size() * length);
+    std::vector<float> their_scores(their_ids.size());
+    rank(ctx, everybody(unknown.size()), count_table->matrix(1), {}, filters, k, their_ids, their_scores);
+    for (size_t u = 0; u < unknown.size(); ++u) {
+      const size_t to = static_cast<size_t>(unknown[u]) * length;
+      std::ranges::copy(std::span(their_ids).subspan(u * length, length),
+                        ids.begin() + static_cast<std::ptrdiff_t>(to));
+      if (!model.predicts_values)
+        std::ranges::copy(std::span(their_scores).subspan(u * length, length),
+                          scores.begin() + static_cast<std::ptrdiff_t>(to));
+    }
+  }
+
+  /// Filters as the queries from `begin` on see them; `users`: their rows in the model, -1 for people who are not in
+  /// it.
+  static BatchFilters of_batch(const Filters& filters, size_t begin, std::span<const int32_t> users, int64_t cols) {
+    BatchFilters out;
+    const std::vector<int32_t> queries = numbers(begin, users.size());
+    if (!filters.excluded.empty()) out.excluded = merge_rows(filters.excluded, users, cols);
+    if (!filters.refused.empty()) {
+      const HostCsr refused = merge_rows(filters.refused, queries, cols);
+      const HostCsr* const both[] = {&out.excluded, &refused};
+      out.excluded = filters.excluded.empty() ? refused : merge_rows(both, numbers(0, users.size()), cols);
+    }
+    if (filters.candidates != nullptr)
+      out.candidates = slice_rows(*filters.candidates, static_cast<int64_t>(begin), static_cast<int64_t>(users.size()));
+    out.allowed = filters.allowed;
+    return out;
+  }
+
+  /// Queries to a constant scorer.
+  static HostMatrix everybody(size_t count) {
+    HostMatrix out(static_cast<int64_t>(count), 1);
+    std::ranges::fill(out.data, 1.f);
+    return out;
   }
 
   /// A user's offset and scale; user -1: what is expected of somebody of whom nothing is known.
@@ -168,11 +203,12 @@ struct Recommender::Impl {
   }
   float user_bias(int32_t user) const {
     const auto* found = std::get_if<Factors>(&model.scorer);
-    return found != nullptr && !found->user_bias.empty() ? found->user_bias[static_cast<size_t>(user)] : 0;
+    return found != nullptr && user >= 0 && !found->user_bias.empty() ? found->user_bias[static_cast<size_t>(user)] : 0;
   }
 
   /// Neighbours of rows of a table within it, themselves left out.
-  TopK similar(const HostMatrix& table, std::span<const int32_t> rows, int k, Similarity similarity) {
+  TopK similar(const HostMatrix& table, std::span<const int32_t> rows, int k, Similarity similarity,
+               const Filters& filters) {
     const HostMatrix unit = similarity == Similarity::kCosine ? normalized(ctx, table) : HostMatrix{};
     const HostMatrix& space = similarity == Similarity::kCosine ? unit : table;
     // Euclidean order is the order of x.y - |y|^2 / 2.
@@ -180,22 +216,24 @@ struct Recommender::Impl {
     if (similarity == Similarity::kEuclidean)
       for (int64_t r = 0; r < table.rows; ++r)
         bias.push_back(-0.5f * std::inner_product(table.row(r).begin(), table.row(r).end(), table.row(r).begin(), 0.f));
-    const Resident<float> device(ctx, space.data, "similarity table"), device_bias(ctx, bias, "half squares");
-    TopK out{k, std::vector<int32_t>(rows.size() * static_cast<size_t>(k)), {}};
-    out.scores.resize(out.items.size());
+    const Resident<float> device(ctx, space.data, "similarity table");
+    HostCsr self;  // row q: query q
+    self.cols = table.rows;
+    for (const int32_t row : rows) {
+      self.indices.push_back(row);
+      self.offsets.push_back(self.nnz());
+    }
+    Filters all = filters;
+    all.refused.push_back(&self);
+    TopK out = empty_lists(rows.size(), k);
     for (size_t begin = 0; begin < rows.size(); begin += kBatch) {
-      const auto part = rows.subspan(begin, std::min<size_t>(kBatch, rows.size() - begin));
-      HostCsr self;
-      self.cols = table.rows;
-      for (const int32_t row : part) {
-        self.indices.push_back(row);
-        self.offsets.push_back(static_cast<int64_t>(self.indices.size()));
-      }
-      const size_t at = begin * static_cast<size_t>(k);
-      lists(gather(space, part), device.matrix(space.cols), device_bias.view(), self, k, &out.items[at],
-            &out.scores[at]);
+      const auto part = rows.subspan(begin, std::min(kBatch, rows.size() - begin));
+      rank(ctx, gather(space, part), device.matrix(space.cols), bias,
+           of_batch(all, begin, nobody(part.size()), table.rows), k, out.part(begin, part.size()),
+           out.part_scores(begin, part.size()));
     }
     if (similarity == Similarity::kEuclidean) distances(table, rows, out);
+    cut(out, filters.min_score);
     return out;
   }
 
@@ -222,65 +260,57 @@ struct Recommender::Impl {
 Recommender::Recommender(Context& ctx, const FittedModel& model) : impl_(std::make_unique<Impl>(ctx, model)) {}
 Recommender::~Recommender() = default;
 
-TopK Recommender::for_users(std::span<const int32_t> users, int k, const Exclusions& exclude) {
+TopK Recommender::for_users(std::span<const int32_t> users, int k, const Filters& filters) {
   Impl& my = *impl_;
-  TopK out{k, std::vector<int32_t>(users.size() * static_cast<size_t>(k)), {}};
-  out.scores.resize(out.items.size());
+  TopK out = empty_lists(users.size(), k);
   const bool constant = std::holds_alternative<Constant>(my.model.scorer);
   for (size_t begin = 0; begin < users.size(); begin += kBatch) {
-    const auto part = users.subspan(begin, std::min<size_t>(kBatch, users.size() - begin));
-    HostMatrix queries;
-    if (constant) {
-      queries = HostMatrix(static_cast<int64_t>(part.size()), 1);
-      std::ranges::fill(queries.data, 1.f);
-    } else {
-      queries = gather(my.user_table(), part);
+    const auto part = users.subspan(begin, std::min(kBatch, users.size() - begin));
+    Batch batch{constant ? my.everybody(part.size()) : gather(my.user_table(), part),
+                {},
+                {},
+                Impl::of_batch(filters, begin, part, my.model.num_items())};
+    for (const int32_t user : part) {
+      batch.scales.push_back(my.scale_of(user));
+      batch.bias.push_back(my.user_bias(user));
     }
-    const HostCsr excluded =
-        exclude.matrices.empty() ? HostCsr{} : merge_rows(exclude.matrices, part, my.model.num_items());
-    const size_t at = begin * static_cast<size_t>(k);
-    my.answer(queries, excluded, k, &out.items[at], &out.scores[at]);
-    for (size_t q = 0; q < part.size(); ++q)
-      for (size_t r = at + q * static_cast<size_t>(k); r < at + (q + 1) * static_cast<size_t>(k); ++r)
-        if (out.items[r] >= 0) out.scores[r] = my.finish(out.scores[r], my.scale_of(part[q]), my.user_bias(part[q]));
+    my.answer(batch, k, out.part(begin, part.size()), out.part_scores(begin, part.size()));
   }
+  cut(out, filters.min_score);
   return out;
 }
 
-TopK Recommender::for_histories(const HostCsr& histories, int k, bool include_seen) {
+TopK Recommender::for_histories(const HostCsr& histories, int k, const Filters& filters) {
   Impl& my = *impl_;
-  TopK out{k, std::vector<int32_t>(static_cast<size_t>(histories.rows() * k)), {}};
-  out.scores.resize(out.items.size());
-  HostMatrix queries;
-  std::vector<float> bias(static_cast<size_t>(histories.rows()), 0.f);
-  if (std::holds_alternative<Constant>(my.model.scorer)) {
-    queries = HostMatrix(histories.rows(), 1);
-    std::ranges::fill(queries.data, 1.f);
-  } else {
-    FoldedIn folded = fold_in_rows(my.ctx, my.model, histories);
-    queries = std::move(folded.factors);
-    if (!folded.bias.empty()) bias = std::move(folded.bias);
-    if (my.model.metric == Metric::kCosine) queries = normalized(my.ctx, queries);
-  }
-  std::vector<int32_t> rows(static_cast<size_t>(histories.rows()));
-  std::iota(rows.begin(), rows.end(), 0);
-  const HostCsr excluded = include_seen ? HostCsr{} : merge_rows({&histories}, rows, my.model.num_items());
-  my.answer(queries, excluded, k, out.items.data(), out.scores.data());
-  const std::vector<UserScale> scales = scales_of(my.model, histories);
-  for (size_t r = 0; r < out.items.size(); ++r)
-    if (out.items[r] >= 0) {
-      const size_t q = r / static_cast<size_t>(k);
-      out.scores[r] = my.finish(out.scores[r], scales[q], bias[q]);
+  const auto count = static_cast<size_t>(histories.rows());
+  TopK out = empty_lists(count, k);
+  for (size_t begin = 0; begin < count; begin += kBatch) {
+    const size_t size = std::min(kBatch, count - begin);
+    const HostCsr own = slice_rows(histories, static_cast<int64_t>(begin), static_cast<int64_t>(size));
+    Batch batch{{},
+                scales_of(my.model, own),
+                std::vector<float>(size, 0.f),
+                Impl::of_batch(filters, begin, nobody(size), my.model.num_items())};
+    if (std::holds_alternative<Constant>(my.model.scorer)) {
+      batch.queries = my.everybody(size);
+    } else {
+      FoldedIn folded = fold_in_rows(my.ctx, my.model, own);
+      batch.queries =
+          my.model.metric == Metric::kCosine ? normalized(my.ctx, folded.factors) : std::move(folded.factors);
+      if (!folded.bias.empty()) batch.bias = std::move(folded.bias);
     }
+    my.answer(batch, k, out.part(begin, size), out.part_scores(begin, size));
+  }
+  cut(out, filters.min_score);
   return out;
 }
 
-TopK Recommender::similar_items(std::span<const int32_t> items, int k, Similarity similarity) {
-  return impl_->similar(impl_->factors("similarity of items").items, items, k, similarity);
+TopK Recommender::similar_items(std::span<const int32_t> items, int k, Similarity similarity, const Filters& filters) {
+  return impl_->similar(impl_->factors("similarity of items").items, items, k, similarity, filters);
 }
 
-TopK Recommender::similar_users(std::span<const int32_t> users, int k, Similarity similarity) {
-  return impl_->similar(impl_->factors("similarity of users").users, users, k, similarity);
+TopK Recommender::similar_users(std::span<const int32_t> users, int k, Similarity similarity, const Filters& filters) {
+  return impl_->similar(impl_->factors("similarity of users").users, users, k, similarity, filters);
 }
 
 std::vector<float> Recommender::score(std::span<const int32_t> users, std::span<const int32_t> items) {
@@ -309,7 +339,7 @@ std::vector<float> Recommender::score(std::span<const int32_t> users, std::span<
   }
   for (size_t e = 0; e < out.size(); ++e) {
     const float item = items[e] >= 0 && !by_item->empty() ? (*by_item)[static_cast<size_t>(items[e])] : 0;
-    out[e] = my.finish(out[e] + item, my.scale_of(users[e]), users[e] >= 0 ? my.user_bias(users[e]) : 0);
+    out[e] = my.finish(out[e] + item, my.scale_of(users[e]), my.user_bias(users[e]));
   }
   return out;
 }

@@ -8,6 +8,7 @@
 
 #include "engine/core/fitted_model.hpp"
 #include "kernels/context.hpp"
+#include "kernels/topk.hpp"
 
 namespace kindred {
 
@@ -16,6 +17,7 @@ struct TopK {
   int k = 0;
   std::vector<int32_t> items;
   std::vector<float> scores;
+  float lowest = -kNoScore, highest = kNoScore;  ///< of all that the lists held before Filters::min_score ended them
 
   int64_t rows() const { return k > 0 ? static_cast<int64_t>(items.size()) / k : 0; }
   std::span<const int32_t> row(int64_t r) const {
@@ -24,11 +26,23 @@ struct TopK {
   std::span<const float> row_scores(int64_t r) const {
     return std::span(scores).subspan(static_cast<size_t>(r) * static_cast<size_t>(k), static_cast<size_t>(k));
   }
+  /// Rows [begin, begin + count), to be written.
+  std::span<int32_t> part(size_t begin, size_t count) {
+    return std::span(items).subspan(begin * static_cast<size_t>(k), count * static_cast<size_t>(k));
+  }
+  std::span<float> part_scores(size_t begin, size_t count) {
+    return std::span(scores).subspan(begin * static_cast<size_t>(k), count * static_cast<size_t>(k));
+  }
 };
 
-/// What a user must not get: any of these, each users x items (or queries x items) or null.
-struct Exclusions {
-  std::vector<const HostCsr*> matrices;
+/// What lists may hold: all parts hold together, each may be left out.
+struct Filters {
+  /// What users of the model must not get: users x items; for_users alone looks there. Null ones count for nothing.
+  std::vector<const HostCsr*> excluded = {};
+  std::vector<const HostCsr*> refused = {};  ///< queries x items: what the one who asks must not get
+  const HostCsr* candidates = nullptr;       ///< queries x items: only these are ranked
+  std::span<const uint8_t> allowed = {};     ///< one an item, 0: in nobody's list
+  float min_score = kNoScore;                ///< on the model's scale: lists end above lower scores
 };
 
 enum class Similarity : uint8_t { kDot, kCosine, kEuclidean };  ///< euclidean: score = -|x - y|
@@ -45,15 +59,15 @@ class Recommender {
   Recommender(Context& ctx, const FittedModel& model);
   ~Recommender();
 
-  /// Best items for users of the model (rows of its user table). A user without history gets items by count where the
-  /// scorer has nothing to say (all products 0).
-  TopK for_users(std::span<const int32_t> users, int k, const Exclusions& exclude);
+  /// Best items for users of the model (rows of its user table). People of whom it knows nothing (row -1, or no history
+  /// and no item biases) get items by count, which is their score unless the model predicts values: then the mean is.
+  TopK for_users(std::span<const int32_t> users, int k, const Filters& filters);
   /// Best items for people who are not in the model: row q of `histories` (q x items) is what one has done; values as
-  /// in training. Own items are left out unless `include_seen`. Uses the fold-in recipe. Throws InputError where there
-  /// is none and the model is not Constant.
-  TopK for_histories(const HostCsr& histories, int k, bool include_seen);
-  TopK similar_items(std::span<const int32_t> items, int k, Similarity similarity);
-  TopK similar_users(std::span<const int32_t> users, int k, Similarity similarity);
+  /// in training. To leave out what one has had, refuse `histories`. Uses the fold-in recipe. Throws InputError where
+  /// there is none and the model is not Constant.
+  TopK for_histories(const HostCsr& histories, int k, const Filters& filters);
+  TopK similar_items(std::span<const int32_t> items, int k, Similarity similarity, const Filters& filters = {});
+  TopK similar_users(std::span<const int32_t> users, int k, Similarity similarity, const Filters& filters = {});
   /// Scores of pairs, on the model's scale (link, offset and scale applied). A user or item of -1 is not in the model:
   /// what is known of the other side and the mean remain.
   std::vector<float> score(std::span<const int32_t> users, std::span<const int32_t> items);

@@ -12,6 +12,8 @@
 #include <cstdint>
 #include <span>
 
+#include "engine/core/edit_distance.hpp"
+
 namespace kindred {
 namespace {
 
@@ -89,39 +91,25 @@ class Tokens {
   uint64_t letters_ = 0;
 };
 
-/// Optimal string alignment up to `most`, most + 1 beyond.
-int distance(std::string_view a, std::string_view b, int most) {
-  constexpr size_t kLongest = 64;
-  if (a.size() > kLongest || b.size() > kLongest) return a == b ? 0 : most + 1;
-  if (std::abs(static_cast<int>(a.size()) - static_cast<int>(b.size())) > most) return most + 1;
-  std::array<int, kLongest + 1> before{}, last{}, row{};
-  for (size_t j = 0; j <= b.size(); ++j) last[j] = static_cast<int>(j);
-  for (size_t i = 1; i <= a.size(); ++i) {
-    row[0] = static_cast<int>(i);
-    int best = row[0];
-    for (size_t j = 1; j <= b.size(); ++j) {
-      row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (a[i - 1] != b[j - 1])});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) row[j] = std::min(row[j], before[j - 2] + 1);
-      best = std::min(best, row[j]);
-    }
-    if (best > most) return most + 1;
-    before = last;
-    last = row;
-  }
-  return last[b.size()];
-}
+/// A token of the query.
+struct Wanted {
+  Token token;
+  EditDistance distance;
+};
 
 /// How well a title's token stands for a query's, 0 to 1.
-double likeness(const Token& wanted, const Token& found) {
-  const size_t length = wanted.text.size();
-  if (wanted.letters == found.letters && wanted.text == found.text) return 1;
-  // An edit takes away or brings at most one letter.
-  const int most = static_cast<int>(length) / 3;
-  if (std::popcount(wanted.letters & ~found.letters) > most) return 0;
-  if (length >= 3 && found.text.starts_with(wanted.text)) return 0.9;
-  if (most == 0 || std::popcount(found.letters & ~wanted.letters) > most) return 0;
-  const int edits = distance(wanted.text, found.text, most);
-  return edits > most ? 0 : 0.95 - 0.9 * edits / static_cast<double>(length);
+double likeness(const Wanted& wanted, const Token& found) {
+  const auto& [text, letters] = wanted.token;
+  if (letters == found.letters && text == found.text) return 1;
+  // An edit takes away or brings at most one letter, and a byte of length.
+  const size_t most = text.size() / 3;
+  if (static_cast<size_t>(std::popcount(letters & ~found.letters)) > most) return 0;
+  if (text.size() >= 3 && found.text.starts_with(text)) return 0.9;
+  if (found.text.size() > text.size() + most || text.size() > found.text.size() + most ||
+      static_cast<size_t>(std::popcount(found.letters & ~letters)) > most)
+    return 0;
+  const size_t edits = wanted.distance.to(found.text);
+  return edits > most ? 0 : 0.95 - 0.9 * static_cast<double>(edits) / static_cast<double>(text.size());
 }
 
 }  // namespace
@@ -129,20 +117,24 @@ double likeness(const Token& wanted, const Token& found) {
 std::vector<TitleMatch> find_titles(const Catalogue& catalogue, std::string_view query, int most) {
   constexpr double kLeast = 0.6, kExact = 1e-3;
   Tokens of_query, of_title;
-  const auto wanted = of_query.read(query);
+  std::vector<Wanted> wanted;
   size_t letters = 0;
-  for (const Token& token : wanted) letters += token.text.size();
+  for (const Token& token : of_query.read(query)) {
+    wanted.push_back({token, EditDistance(token.text)});
+    letters += token.text.size();
+  }
   std::vector<TitleMatch> matches;
   if (letters == 0) return matches;
   for (size_t item = 0; item < catalogue.titles.size(); ++item) {
     const auto tokens = of_title.read(catalogue.titles[item]);
     double sum = 0;
     size_t left = letters;
-    for (const Token& token : wanted) {
+    for (const Wanted& word : wanted) {
+      const size_t length = word.token.text.size();
       double best = 0;
-      for (const Token& found : tokens) best = std::max(best, likeness(token, found));
-      sum += best * static_cast<double>(token.text.size());
-      left -= token.text.size();
+      for (const Token& found : tokens) best = std::max(best, likeness(word, found));
+      sum += best * static_cast<double>(length);
+      left -= length;
       if (sum + static_cast<double>(left) < kLeast * static_cast<double>(letters)) break;  // cannot become a match
     }
     const double similarity = sum / static_cast<double>(letters) -

@@ -13,12 +13,6 @@
 
 namespace kindred {
 
-/// Standard output was closed by its reader (`| head`): programs end quietly.
-class ClosedPipe : public IoError {
- public:
-  using IoError::IoError;
-};
-
 /// The lists of some queries, in order. Items are rows of the item ids.
 struct ListBatch {
   std::span<const std::string> queries;  ///< ids (or typed names) of the users or items asked for

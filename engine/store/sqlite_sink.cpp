@@ -7,6 +7,7 @@
 
 #include <cstring>
 #include <ctime>
+#include <utility>
 
 #include "engine/core/file.hpp"
 #include "engine/core/log.hpp"
@@ -25,6 +26,18 @@ struct FinalizeStatement {
 };
 using Statement = std::unique_ptr<sqlite3_stmt, FinalizeStatement>;
 
+constexpr int kColumns = 7;
+constexpr size_t kRowsAtOnce = 16;  // a statement of many rows costs little more than one of one
+
+/// A row of recommendations, but for its generation.
+struct Row {
+  std::string_view user;
+  int rank;
+  std::string item;
+  float score;
+  std::string_view title, because;
+};
+
 class SqliteSink : public ListSink {
  public:
   SqliteSink(const std::filesystem::path& path, const SinkInfo& info)
@@ -40,21 +53,24 @@ class SqliteSink : public ListSink {
 
   void write(const ListBatch& batch) override {
     inject("write");
-    std::string id;
+    std::vector<Row> rows;  // of one call of SQLite
+    const auto insert = [&](const Statement& statement) {
+      for (size_t r = 0; r < rows.size(); ++r) bind(statement.get(), static_cast<int>(r) * kColumns, rows[r]);
+      step(statement.get());
+      rows.clear();
+    };
     for (size_t q = 0; q < batch.queries.size(); ++q) {
       for_each_entry(batch, q, [&](int rank, size_t at, int32_t item) {
-        id.clear();
-        info_.items->append_text(item, id);
-        bind(1, batch.queries[q]);
-        sqlite3_bind_int(insert_.get(), 2, rank);
-        bind(3, id);
-        // The shortest text that round-trips, as a double: 4.9 and not 4.90000009536743.
-        sqlite3_bind_double(insert_.get(), 4, std::strtod(format_float(batch.scores[at]).c_str(), nullptr));
-        if (has_titles(info_)) bind(5, title_of(info_, item));
-        if (info_.because) bind(6, batch.because[at]);
-        step(insert_.get());
+        rows.push_back({batch.queries[q], rank, info_.items->text(item), batch.scores[at],
+                        has_titles(info_) ? title_of(info_, item) : std::string_view(),
+                        info_.because ? std::string_view(batch.because[at]) : std::string_view()});
+        if (rows.size() == kRowsAtOnce) insert(insert_many_);
         ++rows_;
       });
+    }
+    for (auto& row : std::exchange(rows, {})) {  // the rest, one by one
+      rows.push_back(std::move(row));
+      insert(insert_one_);
     }
     queries_ += static_cast<int64_t>(batch.queries.size());
   }
@@ -99,13 +115,14 @@ class SqliteSink : public ListSink {
     const Statement last = prepare("SELECT COALESCE(MAX(generation), 0) FROM generations");
     step(last.get());
     generation_ = sqlite3_column_int64(last.get(), 0) + 1;
-    insert_ = prepare("INSERT OR REPLACE INTO recommendations VALUES (?, ?, ?, ?, ?, ?, ?)");
-    sqlite3_bind_int64(insert_.get(), 7, generation_);
+    insert_one_ = prepare_insert(1);
+    insert_many_ = prepare_insert(kRowsAtOnce);
   }
 
   /// Closing rolls back what was not committed; a file that was not there is none again.
   void abandon() {
-    insert_.reset();
+    insert_one_.reset();
+    insert_many_.reset();
     db_.reset();
     if (!finished_ && !existed_) {
       std::error_code ignored;
@@ -126,8 +143,26 @@ class SqliteSink : public ListSink {
                                    path_.string(), table, printable(found, 200), expected));
   }
 
-  void bind(int column, std::string_view text) {
-    sqlite3_bind_text64(insert_.get(), column, text.data(), text.size(), SQLITE_STATIC, SQLITE_UTF8);
+  Statement prepare_insert(size_t rows) {
+    std::string sql = "INSERT OR REPLACE INTO recommendations VALUES ";
+    for (size_t r = 0; r < rows; ++r) sql += r == 0 ? "(?, ?, ?, ?, ?, ?, ?)" : ", (?, ?, ?, ?, ?, ?, ?)";
+    Statement out = prepare(sql);
+    for (size_t r = 1; r <= rows; ++r) sqlite3_bind_int64(out.get(), static_cast<int>(r) * kColumns, generation_);
+    return out;
+  }
+
+  /// Binds a row to the columns behind `first`; its texts must live until the statement is stepped.
+  void bind(sqlite3_stmt* statement, int first, const Row& row) const {
+    const auto text = [&](int column, std::string_view value) {
+      sqlite3_bind_text64(statement, first + column, value.data(), value.size(), SQLITE_STATIC, SQLITE_UTF8);
+    };
+    text(1, row.user);
+    sqlite3_bind_int(statement, first + 2, row.rank);
+    text(3, row.item);
+    // The shortest text that round-trips, as a double: 4.9 and not 4.90000009536743.
+    sqlite3_bind_double(statement, first + 4, std::strtod(format_float(row.score).c_str(), nullptr));
+    if (has_titles(info_)) text(5, row.title);
+    if (info_.because) text(6, row.because);
   }
 
   Statement prepare(const std::string& sql) {
@@ -176,7 +211,7 @@ class SqliteSink : public ListSink {
   const std::filesystem::path path_;
   const bool existed_;
   std::unique_ptr<sqlite3, CloseDatabase> db_;
-  Statement insert_;
+  Statement insert_one_, insert_many_;
   int64_t generation_ = 0, queries_ = 0, rows_ = 0;
   bool finished_ = false;
 };

@@ -3,7 +3,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdint>
+
+#include "engine/core/utf8.hpp"
 
 namespace kindred {
 namespace {
@@ -35,25 +36,6 @@ bool in(const std::array<Range, n>& ranges, char32_t code) {
 size_t width_of(char32_t code) { return code < 0x300 ? 1 : in(kNarrowest, code) ? 0 : in(kWide, code) ? 2 : 1; }
 
 }  // namespace
-
-Character first_character(std::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char head = byte(0);
-  if (head < 0x80) return {head, 1, true};
-  const size_t length = head >= 0xc2 && head < 0xe0   ? 2
-                        : head >= 0xe0 && head < 0xf0 ? 3
-                        : head >= 0xf0 && head < 0xf5 ? 4
-                                                      : 0;
-  if (length == 0 || text.size() < length) return {};
-  char32_t code = head & (0xffu >> (length + 1));
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return {};
-    code = code << 6 | (byte(i) & 0x3f);
-  }
-  constexpr char32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
-  if (code < kLeast[length] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) return {};
-  return {code, length, true};
-}
 
 size_t display_width(std::string_view text) {
   size_t width = 0;

@@ -1,20 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// UTF-8 as terminals and JSON need it, fields of CSV.
+// Text as terminals, JSON and CSV need it.
 #pragma once
 #include <cstddef>
 #include <string>
 #include <string_view>
 
 namespace kindred {
-
-struct Character {
-  char32_t code = 0xfffd;  ///< U+FFFD for bytes that are no UTF-8
-  size_t bytes = 1;
-  bool valid = false;
-};
-
-/// The character at the start of `text`, which is not empty.
-Character first_character(std::string_view text);
 
 /// Columns that a terminal takes: 2 for East Asian wide characters and emoji, 0 for combining marks.
 size_t display_width(std::string_view text);

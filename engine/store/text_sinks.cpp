@@ -1,59 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lists as text: tables for people, CSV and JSON lines for programs; to standard output or to a file that appears when
 // it is whole.
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstring>
-#include <optional>
 
-#include "engine/core/file.hpp"
 #include "engine/core/log.hpp"
+#include "engine/core/output.hpp"
 #include "engine/store/sinks_detail.hpp"
 #include "engine/store/text.hpp"
 
 namespace kindred {
 namespace {
 
-constexpr size_t kBufferBytes = 1 << 18;
 constexpr size_t kWidestTitle = 60;  // columns of a terminal
 constexpr size_t kWidestId = 40;
-
-class Output {
- public:
-  explicit Output(const std::filesystem::path& path) {
-    if (path != "-") file_.emplace(path);
-  }
-  /// Lines are gathered here.
-  std::string text;
-
-  void flush_if_full() {
-    if (text.size() >= kBufferBytes) flush();
-  }
-  void finish() {
-    flush();
-    if (file_) file_->commit();
-  }
-
- private:
-  void flush() {
-    if (file_) {
-      file_->write(text);
-    } else {
-      for (std::string_view rest = text; !rest.empty();) {
-        const ssize_t put = ::write(STDOUT_FILENO, rest.data(), rest.size());
-        if (put < 0 && errno == EINTR) continue;
-        if (put < 0 && errno == EPIPE) throw ClosedPipe("standard output: closed by its reader");
-        if (put < 0) throw IoError(std::string("standard output: cannot write: ") + std::strerror(errno));
-        rest.remove_prefix(static_cast<size_t>(put));
-      }
-    }
-    text.clear();
-  }
-  std::optional<PendingFile> file_;
-};
 
 /// A block of aligned columns for each query.
 class TableSink : public ListSink {

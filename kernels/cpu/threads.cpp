@@ -7,6 +7,8 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -35,6 +37,15 @@ struct ThreadPool::Impl {
   std::atomic<int64_t> next{0};
   std::exception_ptr failure;
   std::vector<std::thread> workers;
+
+  ~Impl() {
+    {
+      const std::lock_guard lock(mutex);
+      stop = true;
+    }
+    wake.notify_all();
+    for (auto& worker : workers) worker.join();
+  }
 
   void work(const Job& mine, int thread) {
     current_thread = thread;
@@ -67,18 +78,16 @@ struct ThreadPool::Impl {
 };
 
 ThreadPool::ThreadPool(int threads) : impl_(std::make_unique<Impl>()) {
-  for (int thread = 1; thread < threads; ++thread)
-    impl_->workers.emplace_back([impl = impl_.get(), thread] { impl->loop(thread); });
+  try {
+    for (int thread = 1; thread < threads; ++thread)
+      impl_->workers.emplace_back([impl = impl_.get(), thread] { impl->loop(thread); });
+  } catch (const std::system_error& error) {
+    throw Unavailable("thread " + std::to_string(impl_->workers.size() + 2) + " of " + std::to_string(threads) +
+                      " cannot be started: " + error.code().message() + "; ask for fewer threads");
+  }
 }
 
-ThreadPool::~ThreadPool() {
-  {
-    const std::lock_guard lock(impl_->mutex);
-    impl_->stop = true;
-  }
-  impl_->wake.notify_all();
-  for (auto& worker : impl_->workers) worker.join();
-}
+ThreadPool::~ThreadPool() = default;
 
 int ThreadPool::threads() const { return static_cast<int>(impl_->workers.size()) + 1; }
 

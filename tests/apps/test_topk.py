@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 USERS, ITEMS = 60, 45
+TAGS = {"Even": 2, "Third": 3, "Fifth, and more": 5}  # which items have one: its multiples
 TITLES = {3: "Jumanji (1995)", 4: "Matrix, The (1999)", 5: 'The "Quoted", Film', 6: "Amélie (2001)"}
 CONFIG = """
 name = "small"
@@ -35,6 +36,10 @@ epochs = 4
 """
 
 
+def tags_of(item):
+    return [tag for tag, of in TAGS.items() if item % of == 0]
+
+
 @pytest.fixture(scope="module")
 def model(run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("topk")
@@ -47,8 +52,8 @@ def model(run, tmp_path_factory):
                     file.write(f"u{user:02},{item},{random.integers(1, 6)}\n")
     with open(folder / "items.csv", "w", newline="") as file:
         rows = csv.writer(file)
-        rows.writerow(["item", "title"])
-        rows.writerows([item, TITLES.get(item, f"Film number {item}")] for item in range(ITEMS))
+        rows.writerow(["item", "title", "tags"])
+        rows.writerows([item, TITLES.get(item, f"Film number {item}"), "|".join(tags_of(item))] for item in range(ITEMS))
     (folder / "run.toml").write_text(CONFIG)
     run("kindred-train", folder / "run.toml", "--out", folder / "run", "--device", "cpu")
     return folder / "run"
@@ -218,6 +223,110 @@ def test_score(topk, file, tmp_path):
     assert (tmp_path / "scores.csv").read_text() == done.stdout
 
 
+def scores_of(file, user):
+    return file["items/factors"] @ file["users/factors"][user]
+
+
+def rows_where(file, keep):
+    return [row for row, item in enumerate(file["items"]) if keep(item)]
+
+
+def seen_by(file, user):
+    return [item for part in ("history", "held_out/validation", "held_out/test") for item in file[part][user][0]]
+
+
+@pytest.mark.parametrize("options, keep", [
+    (("--only-tags", "Third"), lambda item: item % 3 == 0),
+    (("--only-tags", "Third,Even"), lambda item: item % 3 == 0 or item % 2 == 0),
+    (("--only-tags", "Fifth, and more"), lambda item: item % 5 == 0),
+    (("--only-tags", "Third", "--only-tags", "Fifth, and more"), lambda item: item % 3 == 0 or item % 5 == 0),
+    (("--without-tags", "Even"), lambda item: item % 2),
+    (("--only-tags", "Third", "--without-tags", "Even"), lambda item: item % 3 == 0 and item % 2),
+])
+def test_tags(topk, file, options, keep):
+    out = rows_where(file, lambda item: not keep(item))
+    rows = table(topk("--users", "u08", "-k", 45, "--format", "csv", *options).stdout)
+    expect(rows, file, scores_of(file, 8), seen_by(file, 8) + out, 45)
+    similar = table(topk("--items", "7", "-k", 45, "--format", "csv", *options).stdout)
+    y = file["items/factors"]
+    expect(similar, file, y @ y[7], [7, *out], 45)
+    folded = table(topk("--history", "3,10", "-k", 45, "--format", "csv", *options).stdout)
+    items = [file["items"].index(item) for item in (3, 10)]
+    expect(folded, file, y @ fold_in(file, items, np.array([1, 1]))[2], items + out, 45)
+
+
+@pytest.mark.parametrize("header", ["", "user,item\n"])
+def test_exclude(topk, file, tmp_path, header):
+    (tmp_path / "no.csv").write_text(header + "11\nu03,12\n13\nu04,14\n99999\n")
+    done = topk("--users", "u03,u04", "-k", 45, "--format", "csv", "--exclude", tmp_path / "no.csv")
+    rows = table(done.stdout)
+    for user, name, own in ((3, "u03", 12), (4, "u04", 14)):
+        out = [file["items"].index(item) for item in (11, 13, own)]
+        expect([row for row in rows if row["user"] == name], file, scores_of(file, user), seen_by(file, user) + out, 45)
+    assert "items=1" in done.stderr
+
+
+def test_candidates(topk, file, tmp_path):
+    draw = np.random.default_rng(4)
+    asked = {user: sorted(draw.choice(ITEMS, 12, replace=False)) for user in (9, 2, 30)}
+    lines = [f"{item},u{user:02}" for user, items in asked.items() for item in items]
+    (tmp_path / "pairs.csv").write_text("\n".join(["item,user", *draw.permutation(lines), "99999,u02"]) + "\n")
+    done = topk("--candidates", tmp_path / "pairs.csv", "-k", 5, "--format", "csv")
+    assert "pairs=1" in done.stderr
+    rows = table(done.stdout)
+    for user, items in asked.items():  # what was seen is ranked, too: the caller has chosen
+        others = rows_where(file, lambda item: item not in items)
+        expect([row for row in rows if row["user"] == f"u{user:02}"], file, scores_of(file, user), others, 5)
+    only = table(topk("--candidates", tmp_path / "pairs.csv", "-k", 45, "--format", "csv", "--only-tags", "Even").stdout)
+    assert {(row["user"], int(row["item"])) for row in only} == {
+        (f"u{user:02}", item) for user, items in asked.items() for item in items if item % 2 == 0}
+
+
+def test_histories_from_a_file(topk, file, tmp_path):
+    asked = {"ann": ([3, 10, 11], [4, 2.5, 1]), "bob, jr": ([0, 7], [5, 5])}
+    with open(tmp_path / "who.csv", "w", newline="") as out:
+        rows = csv.writer(out)
+        rows.writerow(["value", "user", "item", "other"])
+        rows.writerow([9, "ann", 3, "x"])  # the last one counts
+        for name, (items, values) in asked.items():
+            rows.writerows([value, name, item, "x"] for item, value in zip(items, values))
+        rows.writerow([1, "ann", 99999, "x"])
+    done = topk("--history", f"@{tmp_path}/who.csv", "-k", 6, "--format", "csv")
+    assert "items=1" in done.stderr
+    rows = table(done.stdout)
+    assert list(dict.fromkeys(row["user"] for row in rows)) == list(asked)
+    for name, (items, values) in asked.items():
+        items = [file["items"].index(item) for item in items]
+        scores = file["items/factors"] @ fold_in(file, items, np.array(values))[2]
+        expect([row for row in rows if row["user"] == name], file, scores, items, 6)
+    (tmp_path / "one.csv").write_text("item\n3\n10\n")
+    one = topk("--history", f"@{tmp_path}/one.csv", "--format", "csv").stdout
+    assert one == topk("--history", "3,10", "--format", "csv").stdout
+
+
+def test_unknown_users(topk, file):
+    skipped = topk("--users", "nobody,u05", "-k", 2, "--format", "csv", "--unknown", "skip")
+    assert {row["user"] for row in table(skipped.stdout)} == {"u05"} and "users=1" in skipped.stderr
+    done = topk("--users", "nobody,u05", "-k", 45, "--format", "csv", "--unknown", "popular")
+    rows = [row for row in table(done.stdout) if row["user"] == "nobody"]
+    counts = np.bincount(np.concatenate([items for items, _ in file["history"]]), minlength=ITEMS)
+    expect(rows, file, counts.astype(float), [], 45)
+    assert topk("--users", "nobody", "--format", "csv", "--unknown", "skip").stdout.count("\n") == 1
+
+
+def test_min_score(topk, file):
+    scores = np.sort(np.delete(scores_of(file, 5), seen_by(file, 5)))[::-1]
+    least = float((scores[3] + scores[4]) / 2)
+    assert len(table(topk("--users", "u05", "--format", "csv", "--min-score", least).stdout)) == 4
+    for options in (("--users", "u05"), ("--history", "3:5"), ("--items", "3")):
+        done = topk(*options, "--format", "csv", "--min-score", 1e6)
+        assert done.stdout.count("\n") == 1 and "--min-score is above every score" in done.stderr
+    done = topk("--users", "u05", "--format", "json", "--min-score", 1e6)
+    assert json.loads(done.stdout) == {"user": "u05", "items": []}
+    said = dict(field.split("=") for field in done.stderr.split() if "=" in field)
+    np.testing.assert_allclose([float(said["highest"]), float(said["lowest"])], scores[[0, 9]], rtol=1e-5)
+
+
 WRONG = [
     (("--users", "u00,nobody"), "user 'nobody' is not in the model (60 users, from 'u00' to 'u59'); --history"),
     (("--similar-users", "nobody"), "--similar-users: user 'nobody' is not in the model"),
@@ -229,8 +338,17 @@ WRONG = [
     (("--history", "3:five"), "--history: '3:five': expected item:value"),
     (("--history", "3:nan"), "--history: '3:nan': expected item:value"),
     (("--history", "3:-1"), "the value -1 is below 0"),
-    (("--items", "3", "--explain"), "--explain: goes with --users, --all-users and --history"),
     (("--users", "u00", "--to", "lists.txt"), "lists.txt"),
+    (("--users", "u00", "--only-tags", "Evem"), "--only-tags: no item has the tag 'Evem'; did you mean 'Even'?"),
+    (("--users", "u00", "--without-tags", "Western"), "--without-tags: no item has the tag 'Western'"),
+    (("--users", "u00", "--exclude", "missing"), "missing: cannot read"),
+    (("--users", "u00", "--unknown", "guess"), "--unknown"),
+    (("--users", "u00", "--min-score", "high"), "--min-score"),
+    (("--similar-users", "u00", "--only-tags", "Even"), "go with questions whose answers are items"),
+    (("--similar-users", "nobody", "--unknown", "popular"), "--unknown: --similar-users cannot answer"),
+    (("--candidates", "missing.csv"), "missing.csv: cannot read"),
+    (("--history", "@missing.csv"), "missing.csv: cannot read"),
+    (("--items", "3", "--explain"), "--explain: goes with"),
     (("--score", "missing.csv"), "missing.csv: cannot read"),
     (("--users", "u00", "-k", "0"), "-k"),
     (("--users", "u00", "-k", "1025"), "-k"),

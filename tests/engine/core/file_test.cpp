@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <fstream>
 #include <map>
 
 #include "engine/core/error.hpp"
@@ -88,8 +89,7 @@ TEST_F(File, LeavesNothingWithoutCommit) {
 
 TEST_F(File, TakesWhatALibraryWroteByName) {
   PendingFile file(path_);
-  fs::remove(file.beside());
-  write_file(file.beside(), "by another");
+  std::ofstream(file.beside()) << "by another";
   file.commit();
   EXPECT_EQ(read_file(path_), "by another");
 }

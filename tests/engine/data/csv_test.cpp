@@ -153,18 +153,5 @@ TEST(Csv, SaysWhichRecordIsBroken) {
   EXPECT_EQ(offset, 2u);
 }
 
-TEST(Csv, KnowsUtf8) {
-  for (const char* text :
-       {"", "plain", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80", "\xEF\xBF\xBF", "\xF4\x8F\xBF\xBF"}) {
-    EXPECT_TRUE(valid_utf8(text)) << text;
-  }
-  // A bare continuation, a cut sequence, Latin-1, overlong forms, a surrogate, above U+10FFFF.
-  for (const char* text : {"\x80", "\xC3", "caf\xE9", "\xC0\xAF", "\xE0\x80\xAF", "\xF0\x80\x80\xAF", "\xED\xA0\x80",
-                           "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xE2\x82"}) {
-    EXPECT_FALSE(valid_utf8(text)) << text;
-  }
-  EXPECT_FALSE(valid_utf8(std::string_view("a\0b", 3)));
-}
-
 }  // namespace
 }  // namespace kindred

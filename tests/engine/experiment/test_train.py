@@ -67,7 +67,7 @@ def test_prints_the_table_and_logs_parsable_lines(train, folder):
         (["none.toml"], "none.toml: cannot read: No such file or directory; expected a file"),
         (["c.toml", "--set", "model.factor=3"], "--set: model.factor: unknown key; did you mean 'model.factors'?"),
         (["c.toml", "--set", "model.factors"], "--set: expected key=value, found 'model.factors'"),
-        (["c.toml", "--threads", "-3"], "--set: threads: expected a whole number, 0 to 4096, found -3"),
+        (["c.toml", "--threads", "-3"], "--set: threads: expected a whole number, 0 to 1024, found -3"),
         (["c.toml", "--device", "abacus"], "abacus"),
         (["c.toml", "--resume", "--force"], "--resume excludes --force"),
         (["c.toml", "--set", "data.columns.item=product"], "product"),

@@ -163,7 +163,7 @@ TEST_P(FoldIn, ListsForAHistoryAreThoseOfItsRow) {
   FittedModel model = model_of(GetParam());
   Context ctx({.device = "cpu", .threads = 2});
   const FoldedIn folded = fold_in_rows(ctx, model, model.history);
-  const TopK lists = Recommender(ctx, model).for_histories(model.history, 12, false);
+  const TopK lists = Recommender(ctx, model).for_histories(model.history, 12, {.refused = {&model.history}});
   auto& f = std::get<Factors>(model.scorer);
   f.users = folded.factors;  // as if everybody had been in the model with that row
   f.user_bias = folded.bias;
@@ -218,8 +218,8 @@ TEST_P(FoldIn, NormalizesAHistoryAndPutsItBack) {
     EXPECT_EQ(found.bias, expected.bias);
 
     Recommender with(ctx, model), without(ctx, plain);
-    const TopK lists = with.for_histories(model.history, kItems, true);
-    const TopK raw = without.for_histories(normal, kItems, true);
+    const TopK lists = with.for_histories(model.history, kItems, {});
+    const TopK raw = without.for_histories(normal, kItems, {});
     std::vector<int32_t> items(kItems);
     for (int32_t i = 0; i < kItems; ++i) items[static_cast<size_t>(i)] = i;
     for (int64_t u = 0; u < normal.rows(); ++u) {

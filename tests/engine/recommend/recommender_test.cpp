@@ -9,6 +9,7 @@
 #include <set>
 
 #include "engine/core/error.hpp"
+#include "engine/recommend/rank.hpp"
 #include "tests/engine/recommend/random_models.hpp"
 
 namespace kindred {
@@ -93,6 +94,60 @@ TEST_P(Scores, ListsHoldTheBestOfWhatIsAllowed) {
   }
 }
 
+/// All filters at once, against the score of every pair.
+TEST_P(Scores, FiltersHoldTogether) {
+  const FittedModel model = model_of(GetParam());
+  std::mt19937 random(8);
+  Context ctx({.device = "cpu", .threads = 2});
+  Recommender recommender(ctx, model);
+  for (int round = 0; round < 24; ++round) {
+    std::vector<int32_t> users;  // some twice, in any order
+    for (int q = 0; q < 20; ++q) users.push_back(static_cast<int32_t>(random() % 33));
+    const HostCsr excluded = random_csr(random, 33, 47, 0.2), refused = random_csr(random, 20, 47, 0.2);
+    const HostCsr candidates = random_csr(random, 20, 47, 0.5);
+    std::vector<uint8_t> allowed(47);
+    for (auto& flag : allowed) flag = random() % 4 != 0;
+    Filters filters;
+    if (round % 2 == 0) filters.excluded = {&excluded};
+    if (round % 3 != 0) filters.refused = {&refused};
+    if (round % 4 < 2) filters.candidates = &candidates;
+    if (round % 5 < 3) filters.allowed = allowed;
+    if (round % 6 < 3) filters.min_score = 1;
+    const int k = round % 7 == 0 ? 47 : 6;
+    const TopK lists = recommender.for_users(users, k, filters);
+    double lowest = std::numeric_limits<double>::infinity(), highest = -lowest;
+    for (int64_t q = 0; q < 20; ++q) {
+      const int32_t user = users[static_cast<size_t>(q)];
+      std::vector<double> expected;
+      for (int32_t i = 0; i < 47; ++i) {
+        if ((!filters.excluded.empty() && contains(excluded.row(user), i)) ||
+            (!filters.refused.empty() && contains(refused.row(q), i)) ||
+            (filters.candidates != nullptr && !contains(candidates.row(q), i)) ||
+            (!filters.allowed.empty() && allowed[static_cast<size_t>(i)] == 0))
+          continue;
+        expected.push_back(score_of(model, user, i));
+      }
+      std::ranges::sort(expected, std::greater<>());
+      expected.resize(std::min(expected.size(), static_cast<size_t>(k)));
+      if (!expected.empty()) lowest = std::min(lowest, expected.back()), highest = std::max(highest, expected.front());
+      std::erase_if(expected, [&](double score) { return score < filters.min_score; });
+      for (size_t r = 0; r < static_cast<size_t>(k); ++r) {
+        const int32_t item = lists.row(q)[r];
+        if (r >= expected.size()) {
+          EXPECT_EQ(item, -1) << "round " << round << " rank " << r + 1;
+          EXPECT_EQ(lists.row_scores(q)[r], kNoScore);
+          continue;
+        }
+        ASSERT_GE(item, 0) << "round " << round << " rank " << r + 1;
+        EXPECT_NEAR(lists.row_scores(q)[r], score_of(model, user, item), kRounding);
+        EXPECT_NEAR(lists.row_scores(q)[r], expected[r], kRounding) << "round " << round << " rank " << r + 1;
+      }
+    }
+    EXPECT_NEAR(lists.lowest, lowest, kRounding);
+    EXPECT_NEAR(lists.highest, highest, kRounding);
+  }
+}
+
 TEST_P(Scores, OfPairs) {
   const FittedModel model = model_of(GetParam());
   Context ctx({.device = "cpu", .threads = 2});
@@ -154,6 +209,39 @@ TEST(Recommender, PeopleOfWhomNothingIsKnownGetWhatIsPopular) {
   for (size_t r = 0; r < length; ++r) EXPECT_EQ(predicted.scores[r], 3.5f);
 }
 
+/// With biases it has something to say of everybody: mean and item bias.
+TEST(Recommender, BiasesAreKnownForPeopleOfWhomNothingIs) {
+  FittedModel model = random_factors(3, 4, 6, 4, true);
+  model.predicts_values = true;
+  model.global_mean = 3.5f;
+  const auto& bias = std::get<Factors>(model.scorer).item_bias;
+  Context ctx({.device = "cpu", .threads = 1});
+  const TopK list = Recommender(ctx, model).for_users(std::vector<int32_t>{-1}, 1, {});
+  const auto best = std::ranges::max_element(bias);
+  EXPECT_EQ(list.items[0], best - bias.begin());
+  EXPECT_FLOAT_EQ(list.scores[0], 3.5f + *best);
+}
+
+TEST(Recommender, HistoriesInBatchesAreHistoriesAlone) {
+  FittedModel model = random_factors(5, 6, 30, 4, false);
+  AlsFoldIn recipe;
+  recipe.params.objective = AlsObjective::kIals;
+  recipe.params.regularization = 0.1f;
+  recipe.alpha = 1;
+  model.fold_in = recipe;
+  std::mt19937 random(2);
+  const HostCsr histories = random_csr(random, 4099, 30, 0.1);  // more than one batch
+  Context ctx({.device = "cpu", .threads = 2});
+  Recommender recommender(ctx, model);
+  const TopK all = recommender.for_histories(histories, 5, {.refused = {&histories}});
+  for (const int64_t q : {0, 4095, 4096, 4098}) {
+    const HostCsr own = slice_rows(histories, q, 1);
+    const TopK alone = recommender.for_histories(own, 5, {.refused = {&own}});
+    EXPECT_TRUE(std::ranges::equal(alone.row(0), all.row(q))) << q;
+    EXPECT_TRUE(std::ranges::equal(alone.row_scores(0), all.row_scores(q))) << q;
+  }
+}
+
 TEST(Recommender, ConstantModelsRankAllAlike) {
   FittedModel model;
   model.model = "popularity";
@@ -166,8 +254,9 @@ TEST(Recommender, ConstantModelsRankAllAlike) {
   Recommender recommender(ctx, model);
   const TopK lists = recommender.for_users(std::vector<int32_t>{0, 1, 2}, 3, {{&model.history}});
   EXPECT_EQ(lists.items, (std::vector<int32_t>{3, 0, 2, 1, 3, 0, 1, 2, 4}));
-  EXPECT_EQ(recommender.for_histories({{0, 1}, {1}, {1}, 5}, 2, false).items, (std::vector<int32_t>{3, 0}));
-  EXPECT_EQ(recommender.for_histories({{0, 1}, {1}, {1}, 5}, 2, true).items, (std::vector<int32_t>{1, 3}));
+  const HostCsr own{{0, 1}, {1}, {1}, 5};
+  EXPECT_EQ(recommender.for_histories(own, 2, {.refused = {&own}}).items, (std::vector<int32_t>{3, 0}));
+  EXPECT_EQ(recommender.for_histories(own, 2, {}).items, (std::vector<int32_t>{1, 3}));
   EXPECT_EQ(recommender.score(std::vector<int32_t>{0, -1, 2}, std::vector<int32_t>{2, 1, -1}),
             (std::vector<float>{1, 9, 0}));
   try {
@@ -187,6 +276,25 @@ TEST(Recommender, PairsOfWhichOneSideIsUnknownKeepTheOther) {
   EXPECT_FLOAT_EQ(scores[0], 3 + f.item_bias[4]);
   EXPECT_FLOAT_EQ(scores[1], 3 + f.user_bias[2]);
   EXPECT_FLOAT_EQ(scores[2], 3);
+}
+
+TEST(Recommender, SimilarItemsKeepToWhatIsAllowed) {
+  const FittedModel model = model_of(kShapes[0]);
+  std::vector<uint8_t> allowed(47, 0);
+  allowed[4] = allowed[9] = allowed[20] = 1;
+  Context ctx({.device = "cpu", .threads = 1});
+  Recommender recommender(ctx, model);
+  for (const Similarity similarity : {Similarity::kDot, Similarity::kCosine, Similarity::kEuclidean}) {
+    const TopK list = recommender.similar_items(std::vector<int32_t>{9}, 5, similarity, {.allowed = allowed});
+    std::vector<int32_t> found(list.items.begin(), list.items.begin() + 2);
+    std::ranges::sort(found);
+    EXPECT_EQ(found, (std::vector<int32_t>{4, 20}));
+    EXPECT_EQ(list.items[2], -1);
+    const float middle = (list.scores[0] + list.scores[1]) / 2;
+    const TopK best =
+        recommender.similar_items(std::vector<int32_t>{9}, 5, similarity, {.allowed = allowed, .min_score = middle});
+    EXPECT_EQ(best.items, (std::vector<int32_t>{list.items[0], -1, -1, -1, -1}));
+  }
 }
 
 double similarity_of(std::span<const float> x, std::span<const float> y, Similarity similarity) {

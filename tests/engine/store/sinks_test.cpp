@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/core/file.hpp"
+#include "engine/core/output.hpp"
 #include "engine/hdf5/hdf5.hpp"
 #include "engine/store/text.hpp"
 #include "tests/engine/store/random_model.hpp"
