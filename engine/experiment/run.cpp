@@ -13,6 +13,7 @@
 #include "engine/core/interrupt.hpp"
 #include "engine/core/log.hpp"
 #include "engine/data/normalize.hpp"
+#include "engine/experiment/recommendations.hpp"
 #include "engine/experiment/report.hpp"
 #include "engine/experiment/selection.hpp"
 #include "engine/store/model_file.hpp"
@@ -209,7 +210,12 @@ RunResult train_into(RunFolder& folder, const Config& config, Context& ctx, Prep
   model.config_toml = config.resolved;
   model.metrics_json = dump(metrics, -1);
   model.created = utc_now();
-  metrics["content_hash"] = save_model(model, result.model, history_kept(config.export_history));
+  model.content_hash = save_model(model, result.model, history_kept(config.export_history));
+  metrics["content_hash"] = model.content_hash;
+  if (!config.recommendations_to.empty()) {
+    const int64_t users = write_recommendations(ctx, model, config.recommendations_k, config.recommendations_to);
+    log_info("recommendations", {{"users", users}, {"to", config.recommendations_to}});
+  }
   seconds.exporting = watch.lap();
 
   metrics["seconds"] = {
