@@ -9,6 +9,7 @@
 #include "apps/data/doctor.hpp"
 #include "apps/data/init.hpp"
 #include "engine/data/synth.hpp"
+#include "engine/experiment/parts.hpp"
 #include "engine/store/model_file.hpp"
 #include "engine/store/vectors.hpp"
 
@@ -32,6 +33,18 @@ int run(int argc, char** argv) {
   init->add_flag("--force", start.force, "Replace a config that is there");
   init->footer("Example:\n  kindred-data init ratings.csv movies.csv -o films.toml");
   init->callback([&] { kindred::init(start); });
+
+  CLI::App* split = app.add_subcommand("split", "The parts of a config's split as CSV files, for other tools");
+  std::string config, parts;
+  std::vector<std::string> changes;
+  split->add_option("CONFIG.toml", config, "As kindred-train reads it")->required();
+  split->add_option("DIR", parts, "Folder for train.csv, validation.csv, test.csv")->required();
+  split->add_option("--set", changes, "key=value, wins over the config; may repeat")->allow_extra_args(false);
+  split->footer("Example:\n  kindred-data split configs/movielens-als.toml parts --set split.protocol=by-time");
+  split->callback([&] {
+    for (const kindred::WrittenPart& part : kindred::write_parts(kindred::load_config(config, changes), parts))
+      fmt::print("{}: {} interactions\n", part.file.string(), part.interactions);
+  });
 
   CLI::App* synth = app.add_subcommand("synth", "Writes a synthetic data set whose best possible model is known");
   std::string folder;

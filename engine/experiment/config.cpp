@@ -7,6 +7,7 @@
 
 #include "engine/core/error.hpp"
 #include "engine/experiment/schema.hpp"
+#include "engine/store/sinks.hpp"
 
 namespace kindred {
 namespace {
@@ -101,6 +102,17 @@ void complete(Config& c, const std::string& file, const std::vector<std::pair<st
       if (name == key) return place(file, value.line) + ": " + name;
     return file + ": " + key;
   };
+  for (const auto& [name, value] : values) {
+    if (name != "export.recommendations.to") continue;
+    try {
+      ListFile to = parse_list_file(c.recommendations_to);
+      const std::filesystem::path from = value.line > 0 ? std::filesystem::absolute(file).parent_path() : ".";
+      to.path = (std::filesystem::absolute(from) / to.path).lexically_normal();
+      c.recommendations_to = to.text();
+    } catch (const InputError& error) {
+      throw InputError(at(name) + ": " + error.what());
+    }
+  }
   if (c.model == "als") {
     const bool is_explicit = c.als.feedback == "explicit";
     if (is_explicit) c.als.params.objective = AlsObjective::kExplicit;

@@ -36,6 +36,8 @@ struct Config {
   int64_t validation_users = 10000, test_users = 0;
   std::filesystem::path export_model = "model.h5";
   std::string export_history = "values";
+  int recommendations_k = 10;
+  std::string recommendations_to;  ///< as parse_list_file has it; "": none
 
   /// Every key that this model reads, with its value, as TOML: the run folder's config.toml.
   std::string resolved;

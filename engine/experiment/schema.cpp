@@ -10,6 +10,7 @@
 #include "engine/core/log.hpp"
 #include "engine/data/expression.hpp"
 #include "kernels/context.hpp"
+#include "kernels/topk.hpp"
 
 namespace kindred {
 namespace {
@@ -235,6 +236,8 @@ const Condition kStopping{"train.early_stopping.metric, for example \"ndcg@10\""
 const Condition kNegatives{"evaluate.candidates = \"negatives\" without split.files.negatives", [](const Config& c) {
                              return c.evaluate.only_negatives && c.split.files.negatives.empty();
                            }};
+const Condition kRecommendations{"export.recommendations.to, for example \"sqlite:recommendations.db\"",
+                                 [](const Config& c) { return !c.recommendations_to.empty(); }};
 
 #define FIELD(expression) \
   [](Config & c) -> auto& { return c.expression; }
@@ -547,6 +550,14 @@ std::vector<SchemaKey> make_schema() {
       [](const Config& c) { return quote(c.export_model.string()); });
   t.word("history", {"values", "items", "none"}, true, "What of the interactions the model file keeps.",
          FIELD(export_history));
+  t.text(
+      "recommendations.to", "list file", true,
+      "Everybody's lists at the end of a run: FILE.csv, FILE.json, FILE.h5 or sqlite:FILE, relative as other files; as "
+      "kindred-topk --all-users --to writes them.",
+      FIELD(recommendations_to));
+  t.when = kRecommendations;
+  t.whole("recommendations.k", 1, kMaxTopK, true, "Length of a list.", FIELD(recommendations_k));
+  t.when = kAlways;
   return t.keys;
 }
 

@@ -144,9 +144,11 @@ void write_split(std::string& out) {
   out += "validation = 0.1      # judged after each epoch\n";
 }
 
-void write_model(std::string& out, const FileGuess& first, int64_t interactions) {
+void write_model(std::string& out, const DatasetGuess& guess, int64_t interactions) {
+  const FileGuess& first = *of_kind(guess, FileKind::kInteractions)[0];
   out += "\n[model]\ntype = \"als\"          # matrix factorization; \"popularity\" is the baseline to beat\n";
-  switch (first.values) {
+  // Weights of events are amounts, whatever the column of values holds.
+  switch (guess.events.empty() ? first.values : ValueKind::kAmounts) {
     case ValueKind::kStars:
       out +=
           "# The values look like stars. What somebody rated at all says more about what to show next than the stars\n"
@@ -157,7 +159,7 @@ void write_model(std::string& out, const FileGuess& first, int64_t interactions)
     case ValueKind::kAmounts:
       out +=
           "# The more, the surer: confidence = 1 + alpha log(1 + value).\n"
-          "feedback = \"implicit\"\nalpha = 1.0\nconfidence = \"log\"\n";
+          "feedback = \"implicit\"\nalpha = 0.3\nconfidence = \"log\"\n";
       break;
     case ValueKind::kSigned:
       out += "# Some values are negative: they are predicted as they are.\nfeedback = \"explicit\"\n";
@@ -208,7 +210,7 @@ std::string starter_config(const DatasetGuess& guess, const std::filesystem::pat
   write_interactions(out, guess, folder);
   write_side_tables(out, guess, folder);
   write_split(out);
-  write_model(out, first, interactions);
+  write_model(out, guess, interactions);
   out += "\n[train]\nepochs = 15\n";
   // A validation part small enough to be empty, or noise, decides nothing.
   if (interactions >= kSmall && (rows_a_user(first) >= 3 || first.profile.form != FileForm::kTable)) {

@@ -2,6 +2,7 @@
 // Where lists go: a table on stdout, CSV, JSON lines, HDF5, SQLite. Every target is whole or untouched.
 #pragma once
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
@@ -40,9 +41,20 @@ class ListSink {
   virtual void finish() = 0;
 };
 
-/// target: "-" (standard output) with format "table" | "csv" | "json", or FILE.csv | FILE.json | FILE.h5 | sqlite:FILE,
-/// whose ending tells the format. Memory: one batch, and for HDF5 the queries' ids. Throws InputError for a target that
-/// is none of these, a file that is no database, a database with other tables of these names.
+/// A file for lists: its form, "csv" | "json" | "h5" | "sqlite", and where it is.
+struct ListFile {
+  std::string form;
+  std::filesystem::path path;
+  std::string text() const { return form + ":" + path.string(); }
+};
+
+/// FILE.csv, FILE.json, FILE.h5, whose ending tells the form, or csv:FILE, json:FILE, h5:FILE, sqlite:FILE. Throws
+/// InputError, without a place, for a text that is none of these.
+ListFile parse_list_file(const std::string& text);
+
+/// target: "-" (standard output) with format "table" | "csv" | "json", or as parse_list_file has it. Memory: one batch,
+/// and for HDF5 the queries' ids. Throws InputError for a target that is none of these, a file that is no database, a
+/// database with other tables of these names.
 std::unique_ptr<ListSink> open_sink(const std::string& target, const std::string& format, const SinkInfo& info);
 
 }  // namespace kindred

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every config of configs/ runs on its data, where that is there; small, since whether it runs is the question here."""
+import json
+import subprocess
+import sys
+
+import pytest
+
+# What a config needs of data/, and what its data are by other counts (data/README.md).
+CONFIGS = {
+    "movielens-als": ("ml-latest-small", {"users": 610, "items": 9724}),
+    "gowalla-als": ("gowalla", {"users": 29858, "items": 40981, "train": 810128, "test": 217242}),
+    "lastfm-als": ("hetrec-lastfm-2k", {"users": 1892, "items": 17632}),
+}
+
+
+def test_all_are_here(root):
+    names = {path.stem for path in (root / "configs").glob("*.toml")}
+    assert names - {"synthetic-als"} == set(CONFIGS)  # quickstart.sh runs that one
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_config_runs(run, root, need, tmp_path, name):
+    data, expected = CONFIGS[name]
+    folder = need(data)
+    changes = []
+    if name == "lastfm-als":
+        table = tmp_path / "artists.csv"
+        subprocess.run([sys.executable, root / "docs/examples/lastfm_artists.py", folder, table], check=True)
+        changes = [f"data.items.file={table}"]
+    run("kindred-train", root / "configs" / f"{name}.toml", "--out", tmp_path / "run", "--quiet",
+        *(f"--set={change}" for change in ["model.factors=4", "train.epochs=2", *changes]))
+    found = json.loads((tmp_path / "run/metrics.json").read_text())["data"]
+    assert {key: found[key] for key in expected} == expected
+    if name == "lastfm-als":
+        done = run("kindred-topk", tmp_path / "run", "--items", "radiohead", "--only-tags", "rock", "-k", 3)
+        assert done.stdout.count("\n") == 5
