@@ -7,6 +7,7 @@
 #include "kernels/detail/cuda.hpp"
 #include "kernels/detail/dense.hpp"
 #include "kernels/detail/random.hpp"
+#include "kernels/detail/similarity.hpp"
 #include "kernels/detail/sparse.hpp"
 #include "kernels/detail/topk.hpp"
 
@@ -77,6 +78,14 @@ void pair_scores(Context&, MatrixView<const float>, MatrixView<const float>, Vec
 }
 void pair_scores(Context&, MatrixView<const float>, MatrixView<const float>, CsrView, VectorView<float>) {
   unavailable("pair_scores");
+}
+
+void similar_rows(Context&, CsrView, const SimilarityParams&, MatrixView<int32_t>, MatrixView<float>) {
+  unavailable("similar_rows");
+}
+void similar_rows(Context&, CsrView, VectorView<const int32_t>, CsrView, const SimilarityParams&, MatrixView<int32_t>,
+                  MatrixView<float>) {
+  unavailable("similar_rows");
 }
 
 }  // namespace kindred::cuda

@@ -23,7 +23,8 @@ constexpr int64_t kLeastItems = 4096;     // of a range: below, packing and merg
 constexpr int64_t kWidest = 3 * 16;       // items of a tile: what a list must have room for beyond a full one
 constexpr int64_t kSlabFloats = 1 << 17;  // packed panels, 512 KiB: half of a second-level cache
 
-/// Writes the best k of `count` candidates in order; the rest of the row is -1 and kNoScore.
+}  // namespace
+
 void write_list(Candidate* list, int64_t count, int64_t k, int32_t* ids, float* scores) {
   const int64_t kept = std::min(count, k);
   std::partial_sort(list, list + kept, list + count, before);
@@ -32,8 +33,6 @@ void write_list(Candidate* list, int64_t count, int64_t k, int32_t* ids, float* 
     scores[r] = r < kept ? list[r].score : kNoScore;
   }
 }
-
-}  // namespace
 
 int64_t topk_panel_floats(int64_t d) { return std::max(kSlabFloats, kWidest * (d + 1)); }
 

@@ -30,6 +30,8 @@ struct CandidateLists {
   const int32_t* excluded_items;
 };
 void prune(const CandidateLists& lists, int64_t query);
+/// Writes the best k of `count` candidates in order; the rest of the row is -1 and kNoScore.
+void write_list(Candidate* list, int64_t count, int64_t k, int32_t* ids, float* scores);
 /// Takes over what others have found: scores below a floor are not among the k best. Equal ones may be, by their item.
 void lift_thresholds(const CandidateLists& lists, int64_t queries);
 

@@ -32,6 +32,7 @@
 #include "kernels/cuda/device/search.cuh"
 #include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/topk_launch.hpp"
+#include "kernels/cuda/topk_lists.cuh"
 #include "kernels/detail/topk.hpp"
 #include "kernels/memory.hpp"
 
@@ -285,43 +286,12 @@ __global__ void __launch_bounds__(kTopkThreads, kList < 1024 ? 3 : 2) topk_slabs
   rows.drain(0);
 }
 
-/// The lists of a row become one; a warp a row. 32 lists at a time are asked for their best, and those that can still
-/// contribute are merged. ids, scores: rows x k; -1 and -infinity where a row has fewer than k candidates.
-template <int kList>
-__global__ void __launch_bounds__(kTopkThreads) topk_finish(Problem p, int32_t* ids, float* scores) {
-  const int row = static_cast<int>(grid_warp());
-  if (row >= p.rows) return;
-  const auto list_of = [&](int list) { return p.lists + (int64_t{list} * p.padded_rows + row) * kList; };
-  Key best[kList / kWarp];
-  load_list(best, list_of(0));
-  for (int first = 1; first < p.list_count; first += kWarp) {
-    Key top = first + lane_id() < p.list_count ? *list_of(first + lane_id()) : kNoKey;
-    for (;;) {
-      const unsigned votes = __ballot_sync(kAllLanes, top > list_at(best, p.k - 1));
-      if (votes == 0) break;
-      const int winner = __ffs(static_cast<int>(votes)) - 1;
-      Key more[kList / kWarp];
-      load_list_ascending(more, list_of(first + winner));
-      merge_into(best, more);
-      if (lane_id() == winner) top = kNoKey;
-    }
-  }
-#pragma unroll
-  for (int r = 0; r < kList / kWarp; ++r) {
-    const int rank = r * kWarp + lane_id();
-    if (rank >= p.k) continue;
-    ids[int64_t{row} * p.k + rank] = key_id(best[r]);
-    scores[int64_t{row} * p.k + rank] = key_score(best[r]);
-  }
-}
-
 template <int kList>
 void run(Context& ctx, const TopkLaunch& plan, const Problem& problem, int32_t* ids, float* scores) {
   const LaunchConfig slabs{static_cast<unsigned>(plan.slabs * plan.row_blocks), kTopkThreads,
                            static_cast<size_t>(plan.shared_bytes)};
   launch(ctx, plan.shape == TopkShape::kBatch ? topk_slabs<4, kList> : topk_slabs<1, kList>, slabs, problem);
-  launch(ctx, topk_finish<kList>, {static_cast<unsigned>((problem.rows + kTopkWarps - 1) / kTopkWarps), kTopkThreads},
-         problem, ids, scores);
+  finish<kList>(ctx, {problem.lists, problem.rows, problem.list_count, problem.padded_rows, problem.k}, ids, scores);
 }
 
 bool packed(const float* table, int64_t factors) {

@@ -39,7 +39,7 @@ for log in "$out"/*.log; do
       shared = match($0, /[0-9]+ bytes smem/) ? substr($0, RSTART, RLENGTH) + 0 : 0
       printf "%s|%s|%s|%s|%d|%d|%d|%d\n", file, arch, name, name in threads ? threads[name] : "", registers, spill, stack, shared
     }' "$base.threads" "$log"
-done | c++filt | sed -E 's/\(anonymous namespace\):://g; s/kindred::cuda:://g; s/void //g; s/\([A-Za-z]+\)([0-9]+)/\1/g' |
+done | c++filt | sed -E 's/\(anonymous namespace\):://g; s/kindred::cuda:://g; s/void //g; s/\([A-Za-z:]+\)([0-9]+)/\1/g' |
   awk -F'|' -v OFS='|' '{ sub(/\(.*/, "", $3); print }' | sort -t'|' -k1,1 -k3,3 -k2,2 > "$out/table"
 
 table() {

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// The k most similar other rows of each row of a sparse matrix; the n x n matrix of similarities is never written.
+//
+// Rows x and y (items, say, over users). n: columns that both have; sums run over those, or over all columns with what
+// Missing puts in place of what is not there:
+//   kDot        sum x y
+//   kCosine     sum x y / sqrt(sum x^2 sum y^2)
+//   kPearson    the same of x - mean x and y - mean y
+//   kMsd        1 / (mean (x - y)^2 + 1)
+//   kEuclidean  -sqrt(sum (x - y)^2)                          (a distance: nearer is larger)
+//   kManhattan  -sum |x - y|                                  (Missing: kZero or kIgnore)
+//   kJaccard    n / (columns that either has); no values
+// Where a denominator is 0 (no norm, all values equal under Pearson) the similarity is 0.
+//
+// Names elsewhere: scikit-learn's and implicit's cosine is kCosine with kZero; Surprise's cosine, msd and pearson are
+// kCosine, kMsd and kPearson with kIgnore; LensKit's centred cosine is kPearson with kRowMean; the adjusted cosine of
+// Sarwar et al. 2001 is kCosine with kIgnore of values less their column's mean.
+#pragma once
+#include "kernels/context.hpp"
+
+namespace kindred {
+
+enum class SimilarityMetric : uint8_t { kDot, kCosine, kPearson, kMsd, kEuclidean, kManhattan, kJaccard };
+
+/// What stands where a row has no entry. None of them makes the matrix dense.
+enum class Missing : uint8_t {
+  kZero,       ///< 0
+  kIgnore,     ///< columns that one of the two lacks do not count
+  kRowMean,    ///< the mean of the row's entries
+  kColumnMean  ///< the mean of the column's entries
+};
+
+struct SimilarityParams {
+  SimilarityMetric metric = SimilarityMetric::kCosine;
+  Missing missing = Missing::kZero;
+  /// Similarity times (n - shrink_from) / (n - shrink_from + shrinkage): few common columns say little. 0: as it is;
+  /// not for distances. Surprise's pearson_baseline: 100 from 1.
+  float shrinkage = 0;
+  int shrink_from = 0;
+  /// Rows with fewer common columns are no neighbors. 0: all rows may be.
+  int64_t min_overlap = 1;
+};
+
+/// For each row of `rows` (n x m) its k most similar other rows, in order (similarity descending, row ascending). ids,
+/// similarities: n x k; where fewer than k are left the rest is -1 and kNoScore (topk.hpp). k from 1 to kMaxTopK.
+/// Sums are in fp64 (counts are exact). Cost on the CPU: half of sum over columns of (entries)^2 multiply-adds, n^2 / 2
+/// comparisons where those are not fewer; memory: 16 bytes an entry, 16 n k bytes.
+void similar_rows(Context& ctx, CsrView rows, const SimilarityParams& params, MatrixView<int32_t> ids,
+                  MatrixView<float> similarities);
+
+/// The same for rows of another matrix over the same columns, `queries` (q x m). self[q]: the row that query q must not
+/// get, -1 for none; empty: none at all. ids, similarities: q x k. Cost: for each query the entries of its columns.
+void similar_rows(Context& ctx, CsrView queries, VectorView<const int32_t> self, CsrView rows,
+                  const SimilarityParams& params, MatrixView<int32_t> ids, MatrixView<float> similarities);
+
+}  // namespace kindred
