@@ -117,7 +117,8 @@ void read_exclusions(const FittedModel& model, const std::string& file, Unwanted
         to.pairs.emplace_back(fields[0], item);
     }
   } catch (const RecordError& error) {
-    throw InputError(fmt::format("{}:{}: {}", file, line_number(mapped.view(), error.offset), error.message));
+    throw InputError(
+        fmt::format("{}:{}: {}", file, count_lines(mapped.view().substr(0, error.offset)) + 1, error.message));
   }
   std::ranges::sort(to.pairs);
   to.pairs.erase(std::unique(to.pairs.begin(), to.pairs.end()), to.pairs.end());

@@ -114,6 +114,36 @@ ItemFacts facts_of(const FittedModel& model, const EvaluationData& data, const E
   return facts;
 }
 
+/// The model with the rows of those users whose histories are only given for the evaluation: folded in.
+FittedModel with_given(Context& ctx, const FittedModel& model, const HostCsr& given) {
+  FittedModel out = model;
+  HostCsr histories;
+  histories.cols = given.cols;
+  std::vector<int64_t> users;
+  for (int64_t u = 0; u < given.rows(); ++u) {
+    const auto items = given.row(u);
+    if (items.empty()) continue;
+    users.push_back(u);
+    histories.indices.insert(histories.indices.end(), items.begin(), items.end());
+    const auto values = given.row_values(u);
+    histories.values.insert(histories.values.end(), values.begin(), values.end());
+    histories.offsets.push_back(histories.nnz());
+  }
+  const std::vector<UserScale> scales = scales_of(model, histories);
+  for (size_t q = 0; q < users.size(); ++q) {
+    if (!out.user_offset.empty()) out.user_offset[static_cast<size_t>(users[q])] = scales[q].offset;
+    if (!out.user_scale.empty()) out.user_scale[static_cast<size_t>(users[q])] = scales[q].scale;
+  }
+  auto* factors = std::get_if<Factors>(&out.scorer);
+  if (factors == nullptr) return out;
+  const FoldedIn folded = fold_in_rows(ctx, model, histories);
+  for (size_t q = 0; q < users.size(); ++q) {
+    std::ranges::copy(folded.factors.row(static_cast<int64_t>(q)), factors->users.row(users[q]).begin());
+    if (!folded.bias.empty()) factors->user_bias[static_cast<size_t>(users[q])] = folded.bias[q];
+  }
+  return out;
+}
+
 void check_sense(const FittedModel& model, const EvaluationData& data, const EvaluateOptions& options) {
   const bool tags = data.catalogue != nullptr && data.catalogue->tags.rows() > 0;
   for (const auto& metric : options.metrics) {
@@ -271,7 +301,7 @@ Evaluation evaluate(Context& ctx, const FittedModel& model, const EvaluationData
     held_out.given = {};
     EvaluationData folded{held_out, data.seen, data.negatives, data.catalogue};
     folded.seen.push_back(&given);
-    return evaluate(ctx, with_histories(ctx, model, given), folded, options);
+    return evaluate(ctx, with_given(ctx, model, given), folded, options);
   }
   Judge judge(ctx, data, options, facts_of(model, data, options));
   Recommender recommender(ctx, model);

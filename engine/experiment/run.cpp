@@ -105,7 +105,6 @@ PreparedData read_data(const Config& config) {
   }
   if (std::ranges::any_of(config.evaluate.metrics, [&](const auto& m) { return m.k > data.train.num_items(); }))
     log_info("a metric's list is longer than the catalogue: it holds all items", {{"items", data.train.num_items()}});
-  if (config.model == "als") check_als_values(data.train, config.als);
   if (config.model == "als" && config.als.feedback == "implicit") warn_of_stars(data.train);
   check_normalizable(data.train, config.data.normalize);
   note_small_data(data.train);
