@@ -109,7 +109,7 @@ std::vector<int32_t> Judge::seen_by(int32_t user) const {
     out.insert(out.end(), row.begin(), row.end());
   }
   std::ranges::sort(out);
-  out.erase(std::ranges::unique(out).begin(), out.end());
+  out.erase(std::unique(out.begin(), out.end()), out.end());
   return out;
 }
 
@@ -293,11 +293,11 @@ void Judge::take_order(size_t position, const ListRow& row, Scratch& scratch) {
   for (size_t i = 0; i < row.items.size(); ++i) {
     if (scratch.gain_at[static_cast<size_t>(row.items[i])] != 0) continue;
     ++negatives;
-    const auto [low, high] = std::ranges::equal_range(positives, row.scores[i]);
+    const auto [low, high] = std::equal_range(positives.begin(), positives.end(), row.scores[i]);
     own += above(positives, low - positives.begin(), high - positives.begin());
     if (!global) continue;
-    const auto range = std::ranges::equal_range(sorted_positives_, row.scores[i]);
-    const auto first = range.begin() - sorted_positives_.begin(), last = range.end() - sorted_positives_.begin();
+    const auto range = std::equal_range(sorted_positives_.begin(), sorted_positives_.end(), row.scores[i]);
+    const auto first = range.first - sorted_positives_.begin(), last = range.second - sorted_positives_.begin();
     all += above(sorted_positives_, first, last);
     ++scratch.halves[static_cast<size_t>(first)], ++scratch.halves[static_cast<size_t>(last)];
   }
