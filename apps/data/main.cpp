@@ -17,6 +17,10 @@ namespace {
 
 int run(int argc, char** argv) {
   CLI::App app("Makes data sets and looks at the machine.", "kindred-data");
+  app.footer(
+      "Examples:\n  kindred-data doctor\n"
+      "  kindred-data init ratings.csv movies.csv -o films.toml\n"
+      "  kindred-data export runs/movielens-als vectors --items --format npy");
   app.require_subcommand(1);
   int status = 0;
 

@@ -340,8 +340,8 @@ TEST(AlsFit, MemoryIsWhatWasTold) {
     const int64_t confidences = c.alpha != 0 ? 4 * train.size() : 0;  // in host memory of the model's own
     const auto taken = static_cast<double>(ctx.memory().peak + confidences);
     EXPECT_GE(static_cast<double>(told.host), taken) << c.name;
-    // Blocks that are kept for the next epoch are told too, but are not in the peak.
-    EXPECT_LE(static_cast<double>(told.host), 1.5 * taken) << c.name;
+    // Blocks that are kept for the next epoch are told too, but are not in the peak; threads' scratch weighs much here.
+    EXPECT_LE(static_cast<double>(told.host), 2 * taken) << c.name;
     EXPECT_EQ(told.device, 0);
     const int64_t width = 64 + (c.biases ? 1 : 0);
     EXPECT_EQ(told.snapshot, 4 * (2000 + 600) * width + 12 * 600);
