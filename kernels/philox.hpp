@@ -7,11 +7,7 @@
 #include <array>
 #include <cstdint>
 
-#ifdef __CUDACC__
-#define KINDRED_HOST_DEVICE __host__ __device__
-#else
-#define KINDRED_HOST_DEVICE
-#endif
+#include "kernels/host_device.hpp"
 
 namespace kindred {
 

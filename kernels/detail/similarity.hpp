@@ -4,13 +4,8 @@
 #pragma once
 #include <math.h>
 
+#include "kernels/host_device.hpp"
 #include "kernels/similarity.hpp"
-
-#ifdef __CUDACC__
-#define KINDRED_HOST_DEVICE __host__ __device__
-#else
-#define KINDRED_HOST_DEVICE
-#endif
 
 namespace kindred::detail {
 
