@@ -20,6 +20,15 @@ def cpu_name():
     return "unknown CPU"
 
 
+def add_round_options(parser):
+    """The options of scripts whose rounds run in turns with a peer's."""
+    parser.add_argument("--k", type=int, default=100)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--results", help="JSON lines that are kept between calls")
+    parser.add_argument("--write", help="a page of docs/measurements")
+
+
 def table(header, rows):
     lines = [f"| {' | '.join(map(str, header))} |", "|" + "---|" * len(header)]
     return "\n".join(lines + [f"| {' | '.join(map(str, row))} |" for row in rows])

@@ -6,7 +6,6 @@ build/peers/bin/python tests/bench/peers/similarity_implicit.py [--data ml-20m,g
 Prints a Markdown table; --write FILE writes a page, --results FILE keeps rounds between calls, --rounds 0 prints them.
 """
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
@@ -78,11 +77,7 @@ def row(name, rounds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default="ml-20m,gowalla")
-    parser.add_argument("--k", type=int, default=100)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--results", help="JSON lines that are kept between calls")
-    parser.add_argument("--write", help="a page of docs/measurements")
+    report.add_round_options(parser)
     options = parser.parse_args()
     try:
         import implicit

@@ -6,7 +6,6 @@ build/peers/bin/python tests/bench/peers/topk_faiss.py [--queries 2048,512] [--i
 FILE keeps rounds between calls: --queries 2048 and --queries 512 may be run apart; --rounds 0 then prints the table.
 """
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
@@ -64,11 +63,7 @@ def main():
     parser.add_argument("--queries", default="2048,512")
     parser.add_argument("--items", type=int, default=1_000_000)
     parser.add_argument("--factors", type=int, default=64)
-    parser.add_argument("--k", type=int, default=100)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--results", help="JSON lines that are kept between calls")
-    parser.add_argument("--write", help="a page of docs/measurements")
+    report.add_round_options(parser)
     options = parser.parse_args()
     try:
         import faiss
