@@ -275,6 +275,7 @@ Rounds fit_rounds(RunFolder& folder, const Config& config, Context& ctx, Prepare
 RunResult train_into(RunFolder& folder, const Config& config, Context& ctx, PreparedData data, Seconds seconds) {
   Rounds rounds = fit_rounds(folder, config, ctx, data, seconds);
   const bool folds = config.split.rounds() > 1;
+  if (folds) rounds.last = {};  // a copy of parts of `data`
   PreparedData& parts = folds ? data : rounds.last;
   Json metrics = describe_run(config, ctx, parts, rounds.found);
   const int epochs = metrics.at("epochs_chosen");
