@@ -8,6 +8,7 @@
 #include "apps/common.hpp"
 #include "apps/data/doctor.hpp"
 #include "apps/data/init.hpp"
+#include "engine/data/convert.hpp"
 #include "engine/data/synth.hpp"
 #include "engine/experiment/parts.hpp"
 #include "engine/store/model_file.hpp"
@@ -37,6 +38,28 @@ int run(int argc, char** argv) {
   init->add_flag("--force", start.force, "Replace a config that is there");
   init->footer("Example:\n  kindred-data init ratings.csv movies.csv -o films.toml");
   init->callback([&] { kindred::init(start); });
+
+  CLI::App* convert = app.add_subcommand("convert", "Interactions from one format to another: csv, adjacency, hdf5");
+  kindred::ConvertOptions files;
+  const CLI::IsMember format({"csv", "adjacency", "hdf5"});
+  convert->add_option("IN", files.in, "The file to read, .gz too; -: standard input")->required();
+  convert->add_option("OUT", files.out, "The file to write: .csv, .h5, .txt (adjacency); -: standard output")
+      ->required();
+  convert->add_option("--from", files.from, "csv | adjacency | hdf5; default: what IN looks like")->check(format);
+  convert->add_option("--to", files.to, "csv | adjacency | hdf5; default: by OUT's ending")->check(format);
+  convert->add_option("--user", files.columns.user, "Column of users, by name or number; default: found by its name");
+  convert->add_option("--item", files.columns.item, "Column of items");
+  convert->add_option("--value", files.columns.value, "Column of values; 0: none");
+  convert->add_option("--time", files.columns.time, "Column of times; 0: none");
+  convert->add_option("--event", files.columns.event, "Column of event kinds; 0: none");
+  convert->add_flag(
+      "--latin-1", [&](int64_t) { files.text.encoding = kindred::Encoding::kLatin1; }, "IN is Latin-1");
+  convert->footer("Example:\n  kindred-data convert ratings.csv ratings.h5");
+  convert->callback([&] {
+    const kindred::Converted done = kindred::convert(files);
+    if (files.out != "-")
+      fmt::print("{}: {} interactions, {} to {}\n", files.out.string(), done.rows, done.from, done.to);
+  });
 
   CLI::App* split = app.add_subcommand("split", "The parts of a config's split as CSV files, for other tools");
   std::string config, parts;

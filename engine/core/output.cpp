@@ -39,4 +39,20 @@ void write_stdout(std::string_view text) {
   }
 }
 
+void append_csv(std::string& to, std::string_view text) {
+  // One pass without an early exit: several times as fast as find_first_of.
+  bool quote = false;
+  for (const char c : text) quote |= c == ',' || c == '"' || c == '\n' || c == '\r';
+  if (!quote) {
+    to += text;
+    return;
+  }
+  to += '"';
+  for (const char c : text) {
+    if (c == '"') to += '"';
+    to += c;
+  }
+  to += '"';
+}
+
 }  // namespace kindred

@@ -31,6 +31,9 @@ class Output {
   std::optional<PendingFile> file_;
 };
 
+/// Appends a CSV field (RFC 4180): quoted where it holds a comma, a quote or a line break.
+void append_csv(std::string& to, std::string_view text);
+
 /// Writes all of `text` to standard output. Throws ClosedPipe, or IoError with the system's reason.
 void write_stdout(std::string_view text);
 

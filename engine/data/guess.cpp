@@ -250,7 +250,7 @@ void find_side_table(FileGuess& guess, const FileGuess& interactions) {
     guess.kind = FileKind::kUsers;
   } else if (guess.title < 0 && guess.tags < 0) {
     remark(guess, "has neither titles nor tags");
-  } else if (items == 0 && file.whole() && main.whole()) {
+  } else if (items == 0 && file.whole && main.whole) {
     remark(guess, "shares no id with the interactions");
   } else {
     guess.kind = FileKind::kItems;

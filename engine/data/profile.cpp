@@ -5,17 +5,17 @@
 #include <cmath>
 
 #include "engine/core/error.hpp"
-#include "engine/core/file.hpp"
 #include "engine/core/ids.hpp"
 #include "engine/core/utf8.hpp"
 #include "engine/data/guess.hpp"
 #include "engine/data/parse.hpp"
 #include "engine/data/table.hpp"
+#include "engine/data/text_stream.hpp"
 
 namespace kindred {
 namespace {
 
-constexpr size_t kHeadBytes = size_t{16} << 20;
+constexpr size_t kStepBytes = size_t{1} << 20, kMostBytes = size_t{64} << 20;
 
 // "3,5": a number with a comma where programs write a point.
 bool decimal_comma(std::string_view cell) {
@@ -57,12 +57,6 @@ void summarize(ColumnProfile& column, std::vector<double>& numbers) {
   column.median = numbers[numbers.size() / 2];
 }
 
-// Rows in the file if those behind are as long as those seen.
-int64_t estimate_rows(int64_t rows, size_t bytes_seen, size_t bytes) {
-  if (bytes_seen >= bytes || bytes_seen == 0) return rows;
-  return static_cast<int64_t>(static_cast<double>(rows) * static_cast<double>(bytes) / static_cast<double>(bytes_seen));
-}
-
 // Lines of ids with blanks between and of unequal lengths, without any of a table's delimiters; equally many tabs in
 // each line are a table's too.
 bool is_adjacency(std::string_view text) {
@@ -92,18 +86,6 @@ bool is_adjacency(std::string_view text) {
   return most > fewest || (most > 1 && lines > 1);
 }
 
-FileProfile profile_adjacency(const std::filesystem::path& file, std::string_view text, int64_t most) {
-  FileProfile out{.file = file, .form = FileForm::kAdjacency};
-  size_t position = 0;
-  while (position < text.size() && out.rows < most) {
-    const size_t end = std::min(text.find('\n', position), text.size());
-    out.rows += end > position;
-    position = end + 1;
-  }
-  out.rows_estimated = estimate_rows(out.rows, position, text.size());
-  return out;
-}
-
 // In a file without numbers: the first row is a header where no other row has one of its texts, and the others share
 // texts among themselves or are times.
 bool stands_apart(const std::vector<ColumnProfile>& columns, const std::vector<std::string>& first, int64_t rows) {
@@ -116,55 +98,123 @@ bool stands_apart(const std::vector<ColumnProfile>& columns, const std::vector<s
   return repeats;
 }
 
-}  // namespace
+FileForm form_of(std::string_view head) {
+  if (head.starts_with("\x89HDF\r\n\x1a\n")) return FileForm::kHdf5;
+  return is_adjacency(head) ? FileForm::kAdjacency : FileForm::kTable;
+}
 
-FileProfile profile_file(const std::filesystem::path& file, int64_t most) {
-  const MappedFile mapped(file);
-  const std::string_view text = mapped.view();
-  if (text.starts_with("\x89HDF\r\n\x1a\n")) return {.file = file, .form = FileForm::kHdf5};
-  const size_t start = content_start(text, file.string());
-  if (is_adjacency(text.substr(start, kHeadBytes))) return profile_adjacency(file, text.substr(start), most);
+// The beginning of a file, up to some lines, and whether that is all.
+struct Head {
+  std::string text;
+  bool whole = false;
+};
 
+Head read_head(TextStream& stream, int64_t lines) {
+  Head out;
+  int64_t found = 0;
+  while (!stream.ended() && found <= lines && out.text.size() < kMostBytes) {
+    const size_t size = out.text.size();
+    out.text.resize(size + kStepBytes);
+    out.text.resize(size + stream.read(out.text.data() + size, kStepBytes));
+    found += count_lines(std::string_view(out.text).substr(size));
+  }
+  out.whole = stream.ended();
+  return out;
+}
+
+void look_at_lines(FileProfile& out, std::string_view text, int64_t most, size_t& position) {
+  while (position < text.size() && out.rows < most) {
+    const size_t end = std::min(text.find('\n', position), text.size());
+    out.rows += end > position;
+    position = std::min(end + 1, text.size());
+  }
+}
+
+void look_at_table(FileProfile& out, const Head& head, int64_t most, size_t& position) {
   const std::vector<ColumnWish> wishes = usual_columns();
-  const Table table(file, wishes);
-  FileProfile out{.file = file, .delimiter = table.dialect().delimiter, .header = !table.header().empty()};
-  out.columns.resize(table.width());
-  std::vector<std::vector<double>> numbers(table.width());
+  const std::string name = out.file.string();
+  const Layout layout = find_layout(head.text, name, wishes, Quote::kAuto);
+  const std::string_view records = std::string_view(head.text).substr(layout.records);
+  const auto fail = [&](size_t offset, const std::string& message) {
+    throw InputError(name + ":" + std::to_string(layout.line + count_lines(records.substr(0, offset))) + ": " +
+                     message);
+  };
+  out.delimiter = layout.dialect.delimiter;
+  out.header = !layout.header.empty();
+  out.columns.resize(layout.width);
+  std::vector<std::vector<double>> numbers(layout.width);
   std::vector<std::string> first;
-  // The head alone, so that a large file is not searched for quotes to its end.
-  const std::string_view records = table.records(), head = records.substr(0, kHeadBytes);
-  RecordReader reader(head, table.dialect());
+  RecordReader reader(records, layout.dialect);
   try {
     while (out.rows < most && reader.next()) {
-      if (reader.end() == head.size() && head.size() < records.size()) break;  // cut
-      if (reader.fields().size() != out.columns.size()) {
-        table.fail(reader.offset(), "expected " + std::to_string(out.columns.size()) + " fields, found " +
-                                        std::to_string(reader.fields().size()));
+      if (reader.end() == records.size() && !head.whole) break;  // cut
+      const auto fields = reader.fields();
+      if (fields.size() != layout.width) {
+        fail(reader.offset(),
+             "expected " + std::to_string(layout.width) + " fields, found " + std::to_string(fields.size()));
       }
-      if (first.empty()) first.assign(reader.fields().begin(), reader.fields().end());
+      if (first.empty()) first.assign(fields.begin(), fields.end());
       ++out.rows;
-      for (size_t c = 0; c < out.columns.size(); ++c) {
-        look_at(out.columns[c], numbers[c], reader.fields()[c]);
-        out.utf8 = out.utf8 && valid_utf8(reader.fields()[c]);
+      for (size_t c = 0; c < layout.width; ++c) {
+        look_at(out.columns[c], numbers[c], fields[c]);
+        out.latin1 = out.latin1 || !valid_utf8(fields[c]);
       }
     }
   } catch (const RecordError& error) {
-    if (head.size() == records.size()) table.fail(error.offset, error.message);  // else the cut may have made it
+    if (head.whole) fail(error.offset, error.message);  // else the cut may have made it
   }
+  position = layout.records + reader.end();
   if (!out.header && stands_apart(out.columns, first, out.rows)) {
     out.header = true;
     --out.rows;
-    for (size_t c = 0; c < out.columns.size(); ++c) {
+    for (size_t c = 0; c < layout.width; ++c) {
       out.columns[c].counts.erase(first[c]);
       out.columns[c].first = out.columns[c].counts.empty() ? "" : out.columns[c].counts.begin()->first;
     }
   }
-  for (size_t c = 0; c < out.columns.size(); ++c) {
-    if (out.header) out.columns[c].name = table.header().empty() ? first[c] : table.header()[c];
+  for (size_t c = 0; c < layout.width; ++c) {
+    if (out.header) out.columns[c].name = layout.header.empty() ? first[c] : layout.header[c];
     summarize(out.columns[c], numbers[c]);
+    out.latin1 = out.latin1 || !valid_utf8(out.columns[c].name);
   }
-  out.rows_estimated = estimate_rows(out.rows, reader.end(), records.size());
+}
+
+FileProfile profile_as(const std::filesystem::path& file, int64_t most, Encoding encoding) {
+  FileProfile out{.file = file};
+  TextStream stream(file, encoding);
+  out.form = form_of(stream.head());
+  if (out.form == FileForm::kHdf5) return out;
+  const Head head = read_head(stream, most);
+  size_t position = 0;  // behind the rows seen
+  if (out.form == FileForm::kAdjacency) {
+    look_at_lines(out, head.text, most, position);
+  } else {
+    look_at_table(out, head, most, position);
+  }
+  out.whole = head.whole && position == head.text.size();
+  if (out.whole) {
+    out.rows_estimated = out.rows;
+  } else if (!stream.compressed() && position > 0) {
+    const auto bytes = static_cast<double>(std::filesystem::file_size(file));
+    out.rows_estimated = static_cast<int64_t>(static_cast<double>(out.rows) * bytes / static_cast<double>(position));
+  }
   return out;
 }
+
+}  // namespace
+
+FileProfile profile_file(const std::filesystem::path& file, int64_t most) {
+  FileProfile out = profile_as(file, most, Encoding::kUtf8);
+  if (!out.latin1) return out;
+  out = profile_as(file, most, Encoding::kLatin1);
+  out.latin1 = true;
+  return out;
+}
+
+std::string format_of(FileForm form) {
+  return form == FileForm::kHdf5 ? "hdf5" : form == FileForm::kAdjacency ? "adjacency" : "csv";
+}
+
+FileForm find_form(const std::filesystem::path& file) { return form_of(TextStream(file, Encoding::kUtf8).head()); }
 
 }  // namespace kindred

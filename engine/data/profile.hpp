@@ -24,20 +24,25 @@ struct ColumnProfile {
 };
 
 enum class FileForm : uint8_t { kTable, kAdjacency, kHdf5 };
+/// As data.format names it: "csv", "adjacency", "hdf5".
+std::string format_of(FileForm form);
 
 struct FileProfile {
   std::filesystem::path file{};
   FileForm form = FileForm::kTable;
   std::string delimiter{};  ///< "," "\t" ";" "|" "::"; of tables
-  bool header = false, utf8 = true;
+  bool header = false;
+  bool latin1 = false;         ///< not UTF-8
+  bool whole = false;          ///< all rows were seen
   int64_t rows = 0;            ///< seen
-  int64_t rows_estimated = 0;  ///< in the file, from its size
+  int64_t rows_estimated = 0;  ///< in the file, from its size; 0: unknown (compressed)
   std::vector<ColumnProfile> columns{};
-
-  bool whole() const { return rows == rows_estimated; }
 };
 
-/// Looks at the header and at most `most` rows. Throws InputError where the file cannot be read or is empty.
+/// Looks at the header and at most `most` rows. Throws InputError where the file cannot be read, is empty or no table.
 FileProfile profile_file(const std::filesystem::path& file, int64_t most = 10'000);
+
+/// The form alone, by the first lines.
+FileForm find_form(const std::filesystem::path& file);
 
 }  // namespace kindred

@@ -81,15 +81,12 @@ uint8_t KindNames::number(std::string_view name) {
 }
 
 std::vector<ColumnWish> Reading::wishes(const InputFile& file) const {
-  const auto name = [&](std::string InteractionColumns::*column) {
-    return (file.columns.*column).empty() ? options.columns.*column : file.columns.*column;
-  };
+  InteractionColumns names = options.columns;
   using C = InteractionColumns;
-  std::vector<ColumnWish> out{{"user", "data.columns.user", name(&C::user), {"user", "userid"}, true},
-                              {"item", "data.columns.item", name(&C::item), {"item", "itemid", "movieid"}, true},
-                              {"value", "data.columns.value", name(&C::value), {"rating", "value", "count"}},
-                              {"time", "data.columns.time", name(&C::time), {"timestamp", "time"}},
-                              {"event", "data.columns.event", name(&C::event), {"event", "kind"}}};
+  for (const auto column : {&C::user, &C::item, &C::value, &C::time, &C::event}) {
+    if (!(file.columns.*column).empty()) names.*column = file.columns.*column;
+  }
+  std::vector<ColumnWish> out = interaction_wishes(names);
   if (!file.event.empty()) out[kEvent] = {"event", "data.columns.event", "", {}};  // the list says it
   if (utility) {
     out[kValue] = {"value", "data.columns.value", "", {}};  // the utility gives it
@@ -244,6 +241,7 @@ void RowTaker::add(const Row<Id>& row, int64_t line) {
   if (row.value < 0 && !piece_.first_negative)
     piece_.first_negative = RowNote{line, fmt::format("{}: {}", file_.value, row.value)};
 }
+template int32_t RowTaker::number(IdMap&, const std::string_view&, const std::string&);
 template void RowTaker::add(const Row<std::string_view>&, int64_t);
 template void RowTaker::add(const Row<int64_t>&, int64_t);
 
@@ -264,6 +262,18 @@ bool RowTaker::reject(int64_t line, std::string reason, std::string_view text) {
 }
 
 }  // namespace detail
+
+std::vector<ColumnWish> interaction_wishes(const InteractionColumns& names) {
+  const auto optional = [](std::string_view what, std::string_view key, const std::string& name,
+                           std::vector<std::string_view> usual) {
+    return name == "0" ? ColumnWish{what, key, "", {}} : ColumnWish{what, key, name, std::move(usual)};
+  };
+  return {{"user", "data.columns.user", names.user, {"user", "userid"}, true},
+          {"item", "data.columns.item", names.item, {"item", "itemid", "movieid"}, true},
+          optional("value", "data.columns.value", names.value, {"rating", "value", "count"}),
+          optional("time", "data.columns.time", names.time, {"timestamp", "time"}),
+          optional("event", "data.columns.event", names.event, {"event", "kind"})};
+}
 
 RawRows read_rows(Context& ctx, const InputFiles& files, const DataOptions& options) {
   detail::Reading reading{ctx, options};

@@ -32,6 +32,10 @@ struct RawRows {
   std::string first_negative;         ///< where the first value below 0 stands: "ratings.csv:17: rating: -1"
 };
 
+/// What a table of interactions is looked through for: user, item, value, time, event. A name of "0" says that there is
+/// none, whatever the columns are called.
+std::vector<ColumnWish> interaction_wishes(const InteractionColumns& names);
+
 /// Reads files in options.format, one after the other. An empty cell of values counts 1, of times kNoTime; with
 /// options.utility its expression gives the values. Throws InputError for the first bad row of the files, or, where
 /// bad rows are set aside, where no row is left.

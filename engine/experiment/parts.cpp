@@ -11,7 +11,7 @@
 #include "engine/core/file.hpp"
 #include "engine/core/interrupt.hpp"
 #include "engine/core/log.hpp"
-#include "engine/store/text.hpp"
+#include "engine/core/output.hpp"
 
 namespace kindred {
 namespace {

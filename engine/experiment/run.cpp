@@ -11,13 +11,13 @@
 #include "engine/core/file.hpp"
 #include "engine/core/interrupt.hpp"
 #include "engine/core/log.hpp"
+#include "engine/core/output.hpp"
 #include "engine/data/normalize.hpp"
 #include "engine/experiment/cost.hpp"
 #include "engine/experiment/recommendations.hpp"
 #include "engine/experiment/report.hpp"
 #include "engine/experiment/selection.hpp"
 #include "engine/store/model_file.hpp"
-#include "engine/store/text.hpp"
 
 namespace kindred {
 namespace {

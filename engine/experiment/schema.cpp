@@ -283,10 +283,11 @@ std::vector<SchemaKey> make_schema() {
   t.text("columns.user", "text", true, "Column of users, by name; left out: found by its name.",
          FIELD(data.columns.user));
   t.text("columns.item", "text", true, "Column of items.", FIELD(data.columns.item));
-  t.text("columns.value", "text", true, "Column of values (rating, count); without one each is 1.",
+  t.text("columns.value", "text", true, "Column of values (rating, count), \"0\": none; without one each is 1.",
          FIELD(data.columns.value));
-  t.text("columns.time", "text", true, "Column of times: Unix s, ms or us, or ISO 8601.", FIELD(data.columns.time));
-  t.text("columns.event", "text", true, "Column of event kinds.", FIELD(data.columns.event));
+  t.text("columns.time", "text", true, "Column of times: Unix s, ms or us, or ISO 8601; \"0\": none.",
+         FIELD(data.columns.time));
+  t.text("columns.event", "text", true, "Column of event kinds; \"0\": none.", FIELD(data.columns.event));
   t.add(
       "utility", "expression", "", true,
       "Instead of columns.value: arithmetic over numeric columns, \"rating + 2*likes + if(hours > 1, log(hours), 0)\"; "

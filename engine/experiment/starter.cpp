@@ -10,6 +10,7 @@
 #include "engine/core/error.hpp"
 #include "engine/core/log.hpp"
 #include "engine/core/toml.hpp"
+#include "engine/data/reader.hpp"
 
 namespace kindred {
 namespace {
@@ -35,11 +36,19 @@ std::string columns_line(const FileGuess& guess, const std::vector<std::pair<con
 }
 
 std::string interaction_columns(const FileGuess& guess) {
-  return columns_line(guess, {{"user", guess.user},
-                              {"item", guess.item},
-                              {"value", guess.values == ValueKind::kConstant ? -1 : guess.value},
-                              {"time", guess.time},
-                              {"event", guess.event}});
+  std::vector<std::string> header;
+  for (const ColumnProfile& cells : guess.profile.columns) header.push_back(cells.name);
+  const auto wishes = interaction_wishes({});
+  const int value = guess.values == ValueKind::kConstant ? -1 : guess.value;
+  const int found[] = {guess.user, guess.item, value, guess.time, guess.event};
+  std::string out;
+  for (size_t role = 0; role < wishes.size(); ++role) {
+    std::string name = found[role] >= 0 ? name_of(guess, found[role]) : "";
+    const bool kind_is_known = wishes[role].what == "event" && !guess.event_kind.empty();
+    if (name.empty() && !kind_is_known && find_name(wishes[role], header) >= 0) name = "0";  // else it would be taken
+    if (!name.empty()) out += fmt::format("{}{} = {}", out.empty() ? "" : ", ", wishes[role].what, quote(name));
+  }
+  return "columns = { " + out + " }" + (out.find("\"0\"") == std::string::npos ? "" : "   # \"0\": none");
 }
 
 std::vector<const FileGuess*> of_kind(const DatasetGuess& guess, FileKind kind) {
@@ -51,8 +60,9 @@ std::vector<const FileGuess*> of_kind(const DatasetGuess& guess, FileKind kind) 
 }
 
 std::string rows_text(const FileProfile& profile) {
-  return (profile.whole() ? "" : "about ") + format_count(profile.rows_estimated) +
-         (profile.form == FileForm::kAdjacency ? " lines" : " rows");
+  const char* const unit = profile.form == FileForm::kAdjacency ? " lines" : " rows";
+  if (profile.rows_estimated == 0) return "more than " + format_count(profile.rows) + unit;
+  return (profile.whole ? "" : "about ") + format_count(profile.rows_estimated) + unit;
 }
 
 std::string format_name(const FileProfile& profile) {
@@ -113,6 +123,8 @@ void write_interactions(std::string& out, const DatasetGuess& guess, const std::
   if (first.profile.form == FileForm::kAdjacency) out += "format = \"adjacency\"   # a user, then its items\n";
   if (first.profile.form == FileForm::kHdf5) out += "format = \"hdf5\"\n";
   if (first.profile.form == FileForm::kTable) out += interaction_columns(first) + "\n";
+  if (std::ranges::any_of(files, [](const FileGuess* file) { return file->profile.latin1; }))
+    out += "encoding = \"latin-1\"\n";
   if (guess.events.empty()) return;
   out += "# How much each kind of event says about liking. Weights of a pair's events are added up.\nevents = { ";
   for (size_t e = 0; e < guess.events.size(); ++e) {
@@ -193,7 +205,8 @@ double rows_a_user(const FileGuess& guess) {
 int64_t interactions_of(const DatasetGuess& guess) {
   int64_t count = 0;
   for (const FileGuess* file : of_kind(guess, FileKind::kInteractions)) {
-    count += file->profile.form == FileForm::kTable ? file->profile.rows_estimated : kMedium;
+    const bool known = file->profile.form == FileForm::kTable && file->profile.rows_estimated > 0;
+    count += known ? file->profile.rows_estimated : kMedium;
   }
   return count;
 }
@@ -246,7 +259,7 @@ std::string describe(const DatasetGuess& guess) {
     const auto distinct = [&](int c) {
       if (c < 0) return std::string();
       return fmt::format("{}{}", format_count(column(file, c).distinct()),
-                         file.profile.whole() ? "" : fmt::format(" in the first {}", format_count(file.profile.rows)));
+                         file.profile.whole ? "" : fmt::format(" in the first {}", format_count(file.profile.rows)));
     };
     if (file.kind == FileKind::kInteractions || file.kind == FileKind::kFriends) {
       line("user", file.user, distinct(file.user));
@@ -261,6 +274,9 @@ std::string describe(const DatasetGuess& guess) {
       line("tags", file.tags, file.tags < 0 ? "" : fmt::format("'{}' between", file.tag_separator));
     }
     if (!file.remark.empty()) out += fmt::format("  left out: {}\n", file.remark);
+    if (file.kind == FileKind::kUsers || file.kind == FileKind::kFriends) {
+      out += "  not in the config: ALS does not look at it\n";
+    }
   }
   return out;
 }

@@ -16,7 +16,4 @@ std::string shorten(std::string_view text, size_t columns);
 /// Appends `text` as a JSON string, quotes included.
 void append_json(std::string& to, std::string_view text);
 
-/// Appends a CSV field (RFC 4180): quoted where it holds a comma, a quote or a line break.
-void append_csv(std::string& to, std::string_view text);
-
 }  // namespace kindred

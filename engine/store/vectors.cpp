@@ -9,6 +9,7 @@
 #include "engine/core/error.hpp"
 #include "engine/core/file.hpp"
 #include "engine/core/log.hpp"
+#include "engine/core/output.hpp"
 #include "engine/store/text.hpp"
 
 namespace kindred {

