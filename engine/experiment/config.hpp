@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A run's configuration as typed values. The schema (schema.cpp) is the one table that binds keys to these fields.
+// A run's configuration as typed values. The schema (schema.hpp) is the one table that binds keys to these fields.
 #pragma once
 #include <filesystem>
 #include <string>
