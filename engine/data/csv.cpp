@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/data/csv.hpp"
 
-#include <hwy/highway.h>
-
 #include <algorithm>
 #include <bit>
 #include <cstring>
 
+#include "engine/data/csv_simd.hpp"
+
 namespace kindred {
 namespace {
 
-constexpr size_t kBlock = 64;
+using detail::kMarkedBytes;
 
 // The offset of `byte` in `text` from `from` on, or text.size().
 size_t find_byte(std::string_view text, char byte, size_t from) {
@@ -24,45 +24,35 @@ std::string_view without_cr(std::string_view line) {
   return line;
 }
 
-// Bit i: byte i of a block is one of the three.
-uint64_t marks_of(const char* block, char a, char b, char c) {
-  namespace hn = hwy::HWY_NAMESPACE;
-  const hn::CappedTag<uint8_t, kBlock> tag;
-  const auto bytes = reinterpret_cast<const uint8_t*>(block);
-  const auto va = hn::Set(tag, static_cast<uint8_t>(a)), vb = hn::Set(tag, static_cast<uint8_t>(b)),
-             vc = hn::Set(tag, static_cast<uint8_t>(c));
-  uint64_t marks = 0;
-  for (size_t i = 0; i < kBlock; i += hn::Lanes(tag)) {
-    const auto v = hn::LoadU(tag, bytes + i);
-    uint64_t bits = 0;
-    hn::StoreMaskBits(tag, hn::Or(hn::Or(hn::Eq(v, va), hn::Eq(v, vb)), hn::Eq(v, vc)),
-                      reinterpret_cast<uint8_t*>(&bits));
-    marks |= bits << i;
-  }
-  return marks;
-}
-
 }  // namespace
 
 RecordReader::RecordReader(std::string_view text, const Dialect& dialect)
     : text_(text), delimiter_(dialect.delimiter), quotes_(dialect.quotes) {
+  fill_window(0);
   move_to(0);
 }
 
-uint64_t RecordReader::scan(size_t block) const {
+// The marks of the window that begins at `from`; 0 behind the text.
+void RecordReader::fill_window(size_t from) {
+  window_ = from;
   const char quote = quotes_ ? '"' : '\n';
-  if (block + kBlock <= text_.size()) return marks_of(text_.data() + block, delimiter_[0], '\n', quote);
-  if (block >= text_.size()) return 0;
-  char last[kBlock] = {};
-  const size_t size = text_.size() - block;
-  std::memcpy(last, text_.data() + block, size);
-  return marks_of(last, delimiter_[0], '\n', quote) & ((uint64_t{1} << size) - 1);
+  const size_t rest = text_.size() - from;
+  const size_t whole = std::min(rest / kMarkedBytes, words_.size());
+  detail::find_marks(text_.data() + from, whole, delimiter_[0], '\n', quote, words_.data());
+  if (whole == words_.size()) return;
+  char last[kMarkedBytes] = {};
+  const size_t size = rest % kMarkedBytes;
+  if (size > 0) std::memcpy(last, text_.data() + (text_.size() - size), size);
+  detail::find_marks(last, 1, delimiter_[0], '\n', quote, &words_[whole]);
+  words_[whole] &= (uint64_t{1} << size) - 1;
+  std::fill(words_.begin() + static_cast<ptrdiff_t>(whole) + 1, words_.end(), 0);
 }
 
 void RecordReader::move_to(size_t position) {
   position_ = position;
-  block_ = position / kBlock * kBlock;
-  marks_ = scan(block_) & (~uint64_t{0} << (position % kBlock));
+  block_ = position / kMarkedBytes * kMarkedBytes;
+  if (block_ < window_ || block_ >= window_ + kWindowBytes) fill_window(block_);
+  marks_ = words_[(block_ - window_) / kMarkedBytes] & (~uint64_t{0} << (position % kMarkedBytes));
 }
 
 void RecordReader::skip_line() { move_to(std::min(find_byte(text_, '\n', start_) + 1, text_.size())); }
@@ -74,9 +64,10 @@ bool RecordReader::next() {
   const bool wide = delimiter_.size() > 1;
   for (size_t field = start_;;) {
     while (marks_ == 0) {
-      block_ += kBlock;
+      block_ += kMarkedBytes;
       if (block_ < text_.size()) {
-        marks_ = scan(block_);
+        if (block_ == window_ + kWindowBytes) fill_window(block_);
+        marks_ = words_[(block_ - window_) / kMarkedBytes];
         continue;
       }
       if (start_ == text_.size()) return false;  // the last line lacks its end

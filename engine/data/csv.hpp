@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Delimited text (RFC 4180 and its relatives) in memory: records as views into the text, which is never copied.
-// Delimiters, line ends and quotes are found 64 bytes at a time.
+// Delimiters, line ends and quotes are found by vectors, a window of the text at a time.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <span>
@@ -41,7 +42,7 @@ class RecordReader {
 
  private:
   void move_to(size_t position);
-  uint64_t scan(size_t block) const;
+  void fill_window(size_t from);
   void split_quoted(size_t position);
   std::string_view quoted_field(size_t& position);
 
@@ -49,8 +50,11 @@ class RecordReader {
   std::string delimiter_;
   bool quotes_;
   size_t position_ = 0, start_ = 0;
-  size_t block_ = 0;    // the 64 bytes that marks_ is about
-  uint64_t marks_ = 0;  // delimiters, line ends and quotes from position_ on
+  static constexpr size_t kWindowBytes = 4096;
+  std::array<uint64_t, kWindowBytes / 64> words_;  // a bit a byte of the window: delimiters, line ends and quotes
+  size_t window_ = 0;                              // where the window begins
+  size_t block_ = 0;                               // the 64 bytes that marks_ is about
+  uint64_t marks_ = 0;                             // those of words_ from position_ on
   std::vector<std::string_view> fields_;
   std::deque<std::string> unescaped_;  // fields with doubled quotes; a deque so that views stay valid
 };
