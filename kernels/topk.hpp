@@ -15,7 +15,9 @@ constexpr float kNoScore = -std::numeric_limits<float>::infinity();
 /// queries: q x d; items: n x d; item_bias: n or empty; excluded: q rows over n columns (values are not read), or empty
 /// (rows = 0): items that a query must not get. ids, scores: q x k, k from 1 to kMaxTopK; where fewer than k items are
 /// left the rest is -1 and kNoScore. A score of NaN is never returned.
-/// Exact with regard to the fp32 score. Cost: 2 q n d FLOP; memory O(q k), independent of n.
+/// Exact with regard to the fp32 score, and on the CPU a query's list is the same in any batch: where a first pass in 8
+/// bits is used (32 queries and more, AVX-512 VNNI), its error bound decides what is scored in fp32. Cost: 2 q n d
+/// operations; memory O(q k), independent of n.
 void top_k(Context& ctx, MatrixView<const float> queries, MatrixView<const float> items,
            VectorView<const float> item_bias, CsrView excluded, MatrixView<int32_t> ids, MatrixView<float> scores);
 

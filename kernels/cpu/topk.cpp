@@ -2,7 +2,9 @@
 // The planning half of top_k. A task is a block of queries against a range of items: blocks alone where there are
 // enough of them, else items are cut into ranges too, and the ranges' lists are merged; ranges tell each other which
 // scores are too low. The cut depends on shapes alone. The vector half packs items as it goes: n d floats copied for
-// each block of queries, 1 / 256 of the products.
+// each block of queries, a thousandth of the products. Where there are queries enough, and the processor can, items are
+// compared in 8 bits first (topk_int8_simd.cpp) and the few that may be among the best scored again; lists are the
+// same.
 #include "kernels/detail/topk.hpp"
 
 #include <algorithm>
@@ -17,10 +19,10 @@
 namespace kindred::cpu {
 namespace {
 
-constexpr int64_t kQueryBlock = 256;      // queries of a task
+constexpr int64_t kQueryBlock = 1024;     // queries of a task
 constexpr int64_t kTasks = 16;            // aimed at, so that any number of threads has work
 constexpr int64_t kLeastItems = 4096;     // of a range: below, packing and merging cost more than they spread
-constexpr int64_t kWidest = 3 * 16;       // items of a tile: what a list must have room for beyond a full one
+constexpr int64_t kLeastInt8 = 32;        // queries for which packing items as bytes pays
 constexpr int64_t kSlabFloats = 1 << 17;  // packed panels, 512 KiB: half of a second-level cache
 
 }  // namespace
@@ -34,7 +36,7 @@ void write_list(Candidate* list, int64_t count, int64_t k, int32_t* ids, float* 
   }
 }
 
-int64_t topk_panel_floats(int64_t d) { return std::max(kSlabFloats, kWidest * (d + 1)); }
+int64_t topk_panel_floats(int64_t d) { return std::max(kSlabFloats, kWidestTile * (d + 1)); }
 
 void prune(const CandidateLists& lists, int64_t query) {
   Candidate* const list = lists.lists + query * lists.capacity;
@@ -46,6 +48,30 @@ void prune(const CandidateLists& lists, int64_t query) {
   for (float seen = floor.load(std::memory_order_relaxed);
        seen < bound && !floor.compare_exchange_weak(seen, bound, std::memory_order_relaxed);) {
   }
+}
+
+void settle(const CandidateLists& lists, int64_t query, const LateScores& late) {
+  const int32_t scored = late.scored[query];
+  Candidate *const list = lists.lists + query * lists.capacity, *const fresh = list + scored;
+  const int64_t count = lists.counts[query] - scored;
+  score_listed(late.queries.row(query), late.items, late.bias, fresh, count, late.panel);
+  const float threshold = lists.thresholds[query];
+  const Candidate* const last =
+      std::remove_if(fresh, fresh + count, [&](const Candidate& c) { return !(c.score > threshold); });
+  lists.counts[query] = late.scored[query] = static_cast<int32_t>(last - list);
+}
+
+void take_unscored(const CandidateLists& lists, int64_t query, const int32_t* items, size_t found,
+                   const LateScores& late) {
+  Candidate* const list = lists.lists + query * lists.capacity;
+  int32_t count = lists.counts[query];
+  for (size_t f = 0; f < found; ++f)
+    if (!lists.is_excluded(query, items[f])) list[count++] = {kNoScore, items[f]};
+  lists.counts[query] = count;
+  if (count + kWidestTile <= lists.capacity) return;
+  settle(lists, query, late);
+  prune(lists, query);
+  late.scored[query] = lists.counts[query];
 }
 
 void lift_thresholds(const CandidateLists& lists, int64_t queries) {
@@ -62,8 +88,8 @@ void top_k(Context& ctx, MatrixView<const float> queries, MatrixView<const float
   const int64_t block = std::min(kQueryBlock, queries.rows);
   const int64_t ranges = std::clamp<int64_t>((kTasks + blocks - 1) / blocks, 1, std::max<int64_t>(1, n / kLeastItems));
   // Cut at whole tiles of any instruction set.
-  const int64_t range = ((n + ranges - 1) / ranges + kWidest - 1) / kWidest * kWidest;
-  const int64_t capacity = std::max<int64_t>(512, 2 * k + kWidest);
+  const int64_t range = ((n + ranges - 1) / ranges + kWidestTile - 1) / kWidestTile * kWidestTile;
+  const int64_t capacity = std::max<int64_t>(128, 2 * k + kWidestTile);
 
   const int64_t threads = ctx.threads(), panel = topk_panel_floats(items.cols);
   Array<Candidate> lists(ctx, threads * block * capacity, "top-k candidates");
@@ -72,6 +98,13 @@ void top_k(Context& ctx, MatrixView<const float> queries, MatrixView<const float
   Array<float> floors(ctx, queries.rows, "top-k floors");
   std::fill_n(floors.data(), floors.size(), kNoScore);
   Array<float> panels(ctx, threads * panel, "top-k items");
+  // The first pass in 8 bits, where there are queries enough.
+  const bool coarse = block >= kLeastInt8 && items.cols <= kMaxInt8Factors;
+  const int64_t bytes = coarse ? block * int8_query_bytes(items.cols) : 0;
+  const int64_t late_panel = coarse ? kWidestTile * (items.cols + 1) : 0;
+  Array<std::byte> coarse_queries(ctx, threads * bytes, "top-k queries in 8 bits");
+  Array<float> late_panels(ctx, threads * late_panel, "top-k late scores");
+  Array<int32_t> scored(ctx, coarse ? threads * block : 0, "top-k late scores");
   // With several ranges each leaves its k best here.
   Array<Candidate> parts(ctx, ranges > 1 ? queries.rows * ranges * k : 0, "top-k parts");
 
@@ -88,9 +121,20 @@ void top_k(Context& ctx, MatrixView<const float> queries, MatrixView<const float
                         excluded.indices};
     std::fill_n(mine.counts, count, 0);
     std::fill_n(mine.thresholds, count, kNoScore);
-    score_items(queries.part(first_query, count), items, item_bias.empty() ? nullptr : item_bias.data,
-                std::min(n, part * range), std::min(n, (part + 1) * range), mine, panels.data() + thread * panel);
+    const float* const bias = item_bias.empty() ? nullptr : item_bias.data;
+    const int64_t first = std::min(n, part * range), last = std::min(n, (part + 1) * range);
+    const auto block_queries = queries.part(first_query, count);
+    float* const slab = panels.data() + thread * panel;
+    const LateScores late{block_queries, items, bias, late_panels.data() + thread * late_panel,
+                          scored.data() + (coarse ? thread * block : 0)};
+    if (coarse) std::fill_n(late.scored, count, 0);
+    const bool unscored =
+        coarse && score_items_int8(block_queries, items, bias, first, last, mine, late,
+                                   {coarse_queries.data() + thread * bytes, reinterpret_cast<std::byte*>(slab),
+                                    panel * static_cast<int64_t>(sizeof(float))});
+    if (!unscored) score_items(block_queries, items, bias, first, last, mine, slab);
     for (int64_t q = 0; q < count; ++q) {
+      if (unscored) settle(mine, q, late);
       Candidate* const list = mine.lists + q * capacity;
       if (ranges == 1) {
         write_list(list, mine.counts[q], k, ids.row(first_query + q), scores.row(first_query + q));

@@ -30,16 +30,18 @@ constexpr int kRows = 8;
 constexpr int kRows = 4;
 #endif
 
-/// Panel p of the slab holds items first + p * width ...: a row of biases, then a row of each factor, `width` floats
-/// each. Items past the end get a bias of -infinity, which no threshold lets through.
-void pack_panel(MatrixView<const float> items, const float* bias, int64_t first, int64_t last, int64_t width,
-                float* panel) {
-  const int64_t d = items.cols, count = std::min(width, last - first);
-  for (int64_t j = 0; j < width; ++j) panel[j] = j >= count ? -HUGE_VALF : bias != nullptr ? bias[first + j] : 0.f;
+/// A panel holds `width` items: a row of biases, then a row of each factor. item(j): which item is the j-th of `count`.
+/// Places past the last get a bias of -infinity, which no threshold lets through.
+template <class Item>
+HWY_INLINE void pack_panel(MatrixView<const float> items, const float* bias, const Item& item, int64_t count,
+                           int64_t width, float* panel) {
+  const int64_t d = items.cols;
+  for (int64_t j = 0; j < width; ++j) panel[j] = j >= count ? -HUGE_VALF : bias != nullptr ? bias[item(j)] : 0.f;
   float* const factors = panel + width;
   int64_t j = 0;
   for (; j + 4 <= count; j += 4) {
-    const float *a = items.row(first + j), *b = a + d, *c = b + d, *e = c + d;
+    const float *a = items.row(item(j)), *b = items.row(item(j + 1));
+    const float *c = items.row(item(j + 2)), *e = items.row(item(j + 3));
     float* to = factors + j;
     int64_t k = 0;
 #if HWY_TARGET != HWY_SCALAR
@@ -58,7 +60,7 @@ void pack_panel(MatrixView<const float> items, const float* bias, int64_t first,
     for (; k < d; ++k, to += width) to[0] = a[k], to[1] = b[k], to[2] = c[k], to[3] = e[k];
   }
   for (; j < width; ++j)
-    for (int64_t k = 0; k < d; ++k) factors[k * width + j] = j < count ? items.row(first + j)[k] : 0.f;
+    for (int64_t k = 0; k < d; ++k) factors[k * width + j] = j < count ? items.row(item(j))[k] : 0.f;
 }
 
 /// Adds the scores of one row of a tile that beat the threshold.
@@ -66,24 +68,17 @@ HWY_NOINLINE void take(const CandidateLists& lists, int64_t query, const float* 
                        size_t found) {
   Candidate* const list = lists.lists + query * lists.capacity;
   int32_t count = lists.counts[query];
-  for (size_t f = 0; f < found; ++f) {
-    if (lists.excluded_offsets != nullptr &&
-        std::binary_search(lists.excluded_items + lists.excluded_offsets[query],
-                           lists.excluded_items + lists.excluded_offsets[query + 1], items[f]))
-      continue;
-    list[count++] = {scores[f], items[f]};
-  }
+  for (size_t f = 0; f < found; ++f)
+    if (!lists.is_excluded(query, items[f])) list[count++] = {scores[f], items[f]};
   lists.counts[query] = count;
-  if (count + kVectors * HWY_MAX_BYTES / static_cast<int64_t>(sizeof(float)) > lists.capacity) prune(lists, query);
+  if (count + kWidestTile > lists.capacity) prune(lists, query);
 }
 
-/// A tile of R queries against one panel.
+/// The scores of R queries against one panel. Each is summed in the order of the factors, whatever the tile.
 template <int R>
-HWY_INLINE void tile(const float* queries, int64_t d, const float* panel, int64_t query, int64_t first,
-                     const CandidateLists& lists) {
+HWY_INLINE void multiply(const float* queries, int64_t d, const float* panel, hn::Vec<Floats> (&sum)[R][kVectors]) {
   const size_t lanes = hn::Lanes(kFloats);
   const int64_t width = kVectors * static_cast<int64_t>(lanes);
-  hn::Vec<Floats> sum[R][kVectors];
   for (int v = 0; v < kVectors; ++v) {
     const auto bias = hn::Load(kFloats, panel + static_cast<size_t>(v) * lanes);
     for (int r = 0; r < R; ++r) sum[r][v] = bias;
@@ -98,6 +93,15 @@ HWY_INLINE void tile(const float* queries, int64_t d, const float* panel, int64_
       sum[r][2] = hn::MulAdd(x, y2, sum[r][2]);
     }
   }
+}
+
+/// A tile of R queries against one panel: scores that beat their query's threshold are taken.
+template <int R>
+HWY_INLINE void tile(const float* queries, int64_t d, const float* panel, int64_t query, int64_t first,
+                     const CandidateLists& lists) {
+  const size_t lanes = hn::Lanes(kFloats);
+  hn::Vec<Floats> sum[R][kVectors];
+  multiply(queries, d, panel, sum);
   for (int r = 0; r < R; ++r) {
     const auto threshold = hn::Set(kFloats, lists.thresholds[query + r]);
     // Not by the maximum of the three: a NaN would hide its neighbors.
@@ -130,8 +134,12 @@ void score_items(MatrixView<const float> queries, MatrixView<const float> items,
   constexpr int64_t kBlock = 64;                                                   // queries that stay near a panel
   for (int64_t from = first; from < last; from += slab * width) {
     const int64_t panel_count = std::min(slab, (last - from + width - 1) / width);
-    for (int64_t p = 0; p < panel_count; ++p)
-      pack_panel(items, bias, from + p * width, last, width, panels + p * panel_floats);
+    for (int64_t p = 0; p < panel_count; ++p) {
+      const int64_t start = from + p * width;
+      pack_panel(
+          items, bias, [&](int64_t j) { return start + j; }, std::min(width, last - start), width,
+          panels + p * panel_floats);
+    }
     lift_thresholds(lists, queries.rows);
     for (int64_t block = 0; block < queries.rows; block += kBlock) {
       const int64_t end = std::min(queries.rows, block + kBlock);
@@ -143,6 +151,24 @@ void score_items(MatrixView<const float> queries, MatrixView<const float> items,
         for (; q < end; ++q) tile<1>(queries.row(q), d, panel, q, item, lists);
       }
     }
+  }
+}
+
+void score_listed(const float* query, MatrixView<const float> items, const float* bias, Candidate* list, int64_t count,
+                  float* panel) {
+  const size_t lanes = hn::Lanes(kFloats);
+  const int64_t d = items.cols, width = kVectors * static_cast<int64_t>(lanes);
+  for (int64_t begin = 0; begin < count; begin += width) {
+    Candidate* const part = list + begin;
+    const int64_t size = std::min(width, count - begin);
+    for (int64_t j = begin + size; j < std::min(count, begin + size + width); ++j)  // rows from all over the table
+      for (int64_t k = 0; k < d; k += 16) hwy::Prefetch(items.row(list[j].item) + k);
+    pack_panel(
+        items, bias, [&](int64_t j) { return int64_t{part[j].item}; }, size, width, panel);
+    hn::Vec<Floats> sum[1][kVectors];
+    multiply(query, d, panel, sum);
+    for (size_t v = 0; v < kVectors; ++v) hn::Store(sum[0][v], kFloats, panel + v * lanes);
+    for (int64_t j = 0; j < size; ++j) part[j].score = panel[j];
   }
 }
 
@@ -174,11 +200,17 @@ HWY_AFTER_NAMESPACE();
 namespace kindred::cpu {
 
 HWY_EXPORT(score_items);
+HWY_EXPORT(score_listed);
 HWY_EXPORT(dot_rows);
 
 void score_items(MatrixView<const float> queries, MatrixView<const float> items, const float* bias, int64_t first,
                  int64_t last, const CandidateLists& lists, float* panels) {
   HWY_DYNAMIC_DISPATCH(score_items)(queries, items, bias, first, last, lists, panels);
+}
+
+void score_listed(const float* query, MatrixView<const float> items, const float* bias, Candidate* list, int64_t count,
+                  float* panel) {
+  HWY_DYNAMIC_DISPATCH(score_listed)(query, items, bias, list, count, panel);
 }
 
 void dot_rows(const float* x, MatrixView<const float> y, const int32_t* col, int64_t count, float* out) {

@@ -147,6 +147,43 @@ TEST_P(TopK, TiesAcrossPartsOfTheTableGoToTheLowerItem) {
   }
 }
 
+// Many queries are first compared in 8 bits; a query alone never is. Near ties, magnitudes far apart, zeros, biases and
+// rows that are not finite must not make a difference, in any bit.
+TEST_P(TopK, AQueryGetsTheSameListAloneAndAmongOthers) {
+  const int64_t q = 50, n = emulated() ? 400 : 9000;
+  for (const int64_t d : {1, 7, 64, 130}) {
+    auto x = random_floats(q * d, 21), y = random_floats(n * d, 22), bias = random_floats(n, 23);
+    std::mt19937 random(24);
+    const auto scale = [&](std::vector<float>& values, int64_t row, float factor) {
+      for (int64_t k = 0; k < d; ++k) values[static_cast<size_t>(row * d + k)] *= factor;
+    };
+    for (int64_t i = 0; i < n; ++i) {
+      if (i % 3 == 0)  // near ties: far closer than a step of 8 bits
+        for (int64_t k = 0; k < d; ++k)
+          y[static_cast<size_t>(i * d + k)] =
+              y[static_cast<size_t>(k)] * (1 + 1e-6f * static_cast<float>(random() % 64));
+      if (i % 50 == 7) scale(y, i, std::pow(10.f, static_cast<float>(random() % 36) - 20));
+      if (i % 500 == 3) scale(y, i, 0);
+    }
+    y[static_cast<size_t>(11 * d)] = NAN, y[static_cast<size_t>(12 * d)] = INFINITY, bias[13] = NAN,
+                               bias[14] = -INFINITY;
+    scale(x, 5, 1e-25f), scale(x, 6, 1e20f), scale(x, 7, 0), x[static_cast<size_t>(8 * d)] = NAN;
+    x[static_cast<size_t>(9 * d)] = -INFINITY;
+    for (const bool with_bias : {false, true}) {
+      const auto b = with_bias ? bias : std::vector<float>{};
+      const auto excluded = random_sets(q, n, 25);
+      const Lists together = run(x, y, b, excluded, q, n, d, 20);
+      for (int64_t u = 0; u < q; ++u) {
+        const auto at = [&](auto& all, int64_t width) { return all.begin() + u * width; };
+        const Lists alone = run({at(x, d), at(x, d) + d}, y, b, {excluded[static_cast<size_t>(u)]}, 1, n, d, 20);
+        ASSERT_EQ(std::vector<int32_t>(at(together.ids, 20), at(together.ids, 20) + 20), alone.ids)
+            << "query " << u << ", d " << d;
+        ASSERT_EQ(std::vector<float>(at(together.scores, 20), at(together.scores, 20) + 20), alone.scores);
+      }
+    }
+  }
+}
+
 // 50,000 x 50,000 pairs exceed 32 bits: the last query must read the last rows, not wrapped ones.
 TEST_P(TopK, PairsBeyond32Bits) {
   if (GetParam() != "cpu") GTEST_SKIP() << "the emulator would take minutes";
@@ -235,7 +272,7 @@ KINDRED_FOR_EACH_BACKEND(TopK);
 // The same lists by every set of vector instructions that this processor has, and for any number of threads.
 TEST(TopKTargets, AgreeOnEveryInstructionSetAndNumberOfThreads) {
   if (emulated()) GTEST_SKIP() << "instruction sets are the CPU's";
-  const int64_t q = 30, n = 9000, d = 24;
+  const int64_t q = 40, n = 9000, d = 24;
   const auto x = small_integers(q * d, 4, 11), y = small_integers(n * d, 4, 12);
   std::vector<int32_t> first;
   const int tested = for_each_instruction_set([&] {
