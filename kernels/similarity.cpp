@@ -72,18 +72,30 @@ void check_lists(Context& ctx, int64_t rows, MatrixView<int32_t> ids, MatrixView
 
 }  // namespace
 
-void similar_rows(Context& ctx, CsrView rows, const SimilarityParams& params, MatrixView<int32_t> ids,
-                  MatrixView<float> similarities) {
+const char* name(SimilarityMethod method) {
+  switch (method) {
+    case SimilarityMethod::kRows:
+      return "rows";
+    case SimilarityMethod::kHalves:
+      return "halves";
+    default:
+      return "bits";
+  }
+}
+
+SimilarityPlan similar_rows(Context& ctx, CsrView rows, const SimilarityParams& params, MatrixView<int32_t> ids,
+                            MatrixView<float> similarities) {
   check_device(ctx, kOp, "rows", rows);
   check_params(params);
   check_lists(ctx, rows.rows, ids, similarities);
-  if (rows.rows == 0) return;
-  ctx.on_cuda() ? cuda::similar_rows(ctx, rows, params, ids, similarities)
-                : cpu::similar_rows(ctx, rows, params, ids, similarities);
+  if (rows.rows == 0) return {};
+  if (!ctx.on_cuda()) return cpu::similar_rows(ctx, rows, params, nullptr, ids, similarities);
+  cuda::similar_rows(ctx, rows, params, ids, similarities);
+  return {};
 }
 
-void similar_rows(Context& ctx, CsrView queries, VectorView<const int32_t> self, CsrView rows,
-                  const SimilarityParams& params, MatrixView<int32_t> ids, MatrixView<float> similarities) {
+SimilarityPlan similar_rows(Context& ctx, CsrView queries, VectorView<const int32_t> self, CsrView rows,
+                            const SimilarityParams& params, MatrixView<int32_t> ids, MatrixView<float> similarities) {
   check_device(ctx, kOp, "queries", queries);
   check_device(ctx, kOp, "self", self);
   check_device(ctx, kOp, "rows", rows);
@@ -92,9 +104,10 @@ void similar_rows(Context& ctx, CsrView queries, VectorView<const int32_t> self,
   if (queries.cols != rows.cols)
     bad_argument(kOp, "queries are " + shape(queries) + ", rows " + shape(rows) + "; both need as many columns");
   if (!self.empty()) detail::check_size(kOp, "self", self.size, "a query each", queries.rows);
-  if (queries.rows == 0) return;
-  ctx.on_cuda() ? cuda::similar_rows(ctx, queries, self, rows, params, ids, similarities)
-                : cpu::similar_rows(ctx, queries, self, rows, params, ids, similarities);
+  if (queries.rows == 0) return {};
+  if (!ctx.on_cuda()) return cpu::similar_rows(ctx, queries, self, rows, params, nullptr, ids, similarities);
+  cuda::similar_rows(ctx, queries, self, rows, params, ids, similarities);
+  return {};
 }
 
 }  // namespace kindred

@@ -41,16 +41,28 @@ struct SimilarityParams {
   int64_t min_overlap = 1;
 };
 
+/// The ways to find the lists. All give the same lists.
+enum class SimilarityMethod : uint8_t {
+  kRows,    ///< for each row, the entries of its columns are added up: sum over columns of entries^2 multiply-adds
+  kHalves,  ///< the same for each pair once: half of the multiply-adds, n^2 / 2 similarities
+  kBits     ///< without values: 512 rows a step. Entries times n / 1,024 steps, n^2 / 2 similarities
+};
+/// The way that was taken, as the one whose steps are the least by count.
+struct SimilarityPlan {
+  SimilarityMethod method = SimilarityMethod::kRows;
+  double cost = 0;  ///< nanoseconds of one core, estimated; 0 on CUDA, which has one way
+};
+const char* name(SimilarityMethod method);
+
 /// For each row of `rows` (n x m) its k most similar other rows, in order (similarity descending, row ascending). ids,
 /// similarities: n x k; where fewer than k are left the rest is -1 and kNoScore (topk.hpp). k from 1 to kMaxTopK.
-/// Sums are in fp64 (counts are exact). Cost on the CPU: half of sum over columns of (entries)^2 multiply-adds, n^2 / 2
-/// comparisons where those are not fewer; memory: 16 bytes an entry, 16 n k bytes.
-void similar_rows(Context& ctx, CsrView rows, const SimilarityParams& params, MatrixView<int32_t> ids,
-                  MatrixView<float> similarities);
+/// Sums are in fp64 (counts are exact). Memory: 16 bytes an entry at most, 16 n k bytes, a tile of 16 MiB.
+SimilarityPlan similar_rows(Context& ctx, CsrView rows, const SimilarityParams& params, MatrixView<int32_t> ids,
+                            MatrixView<float> similarities);
 
 /// The same for rows of another matrix over the same columns, `queries` (q x m). self[q]: the row that query q must not
-/// get, -1 for none; empty: none at all. ids, similarities: q x k. Cost: for each query the entries of its columns.
-void similar_rows(Context& ctx, CsrView queries, VectorView<const int32_t> self, CsrView rows,
-                  const SimilarityParams& params, MatrixView<int32_t> ids, MatrixView<float> similarities);
+/// get, -1 for none; empty: none at all. ids, similarities: q x k.
+SimilarityPlan similar_rows(Context& ctx, CsrView queries, VectorView<const int32_t> self, CsrView rows,
+                            const SimilarityParams& params, MatrixView<int32_t> ids, MatrixView<float> similarities);
 
 }  // namespace kindred

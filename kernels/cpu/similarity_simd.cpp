@@ -5,6 +5,7 @@
 #include "kernels/cpu/similarity_simd.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -18,6 +19,7 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace kindred::cpu::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
 
 using detail::PairFormula, detail::PairSums, detail::Sums;
 
@@ -44,18 +46,37 @@ void AddRow(const detail::PairTerms& terms, const ColumnLists& lists, const Comp
   }
 }
 
-template <PairSums kind, PairFormula formula>
-void FinishRow(const detail::PairTerms& terms, const detail::RowTerms& own, const detail::RowTerms* HWY_RESTRICT rows,
-               int64_t limit, const uint8_t* marks, typename Sums<kind>::Value* HWY_RESTRICT sums,
-               float* HWY_RESTRICT similarity) {
-  constexpr int kWidth = Sums<kind>::kWidth;
-  for (int64_t begin = 0; begin < limit; begin += kMarkBlock) {
-    if (marks != nullptr && marks[begin / kMarkBlock] == 0) continue;
-    const int64_t end = std::min(begin + kMarkBlock, limit);
-    for (int64_t j = begin; j < end; ++j)
-      similarity[j] = detail::pair_similarity<kind>(formula, terms, own, rows[j], sums + j * kWidth);
-    std::memset(sums + begin * kWidth, 0, static_cast<size_t>((end - begin) * kWidth) * sizeof(*sums));
+/// visit(first, last) for each run of marked blocks within [begin, end), which starts a block.
+template <class Visit>
+HWY_INLINE void ForMarked(const uint8_t* marks, int64_t begin, int64_t end, Visit&& visit) {
+  if (marks == nullptr) return visit(begin, end);
+  constexpr int64_t kSkip = 8;  // marks looked at in one word
+  const int64_t last = (end + kMarkBlock - 1) / kMarkBlock;
+  for (int64_t block = begin / kMarkBlock; block < last;) {
+    uint64_t word = 1;
+    if (block + kSkip <= last) std::memcpy(&word, marks + block, sizeof(word));
+    if (marks[block] == 0) {
+      block += word == 0 ? kSkip : 1;
+      continue;
+    }
+    const int64_t first = block;
+    while (block < last && marks[block] != 0) ++block;
+    visit(first * kMarkBlock, std::min(block * kMarkBlock, end));
   }
+}
+
+template <PairSums kind, PairFormula formula>
+void FinishRow(const detail::PairTerms& terms, const detail::RowTerms& own, const TermLists& rows, int64_t count,
+               const uint8_t* marks, typename Sums<kind>::Value* HWY_RESTRICT sums, float* HWY_RESTRICT similarity) {
+  constexpr int kWidth = Sums<kind>::kWidth;
+  const double* HWY_RESTRICT a = rows.a;
+  const double* HWY_RESTRICT b = rows.b;
+  const double* HWY_RESTRICT w = rows.w;
+  ForMarked(marks, 0, count, [&](int64_t first, int64_t last) {
+    for (int64_t j = first; j < last; ++j)
+      similarity[j] = detail::pair_similarity<kind>(formula, terms, own, {a[j], b[j], w[j]}, sums + j * kWidth);
+    std::memset(sums + first * kWidth, 0, static_cast<size_t>((last - first) * kWidth) * sizeof(*sums));
+  });
 }
 
 void AddSums(const detail::PairTerms& terms, const ColumnLists& lists, const ComparedRow& row, void* sums,
@@ -68,21 +89,21 @@ void AddSums(const detail::PairTerms& terms, const ColumnLists& lists, const Com
 }
 
 template <PairSums kind, int formula = 0>
-void FinishWith(const detail::PairTerms& terms, const detail::RowTerms& own, const detail::RowTerms* rows,
-                int64_t limit, const uint8_t* marks, void* sums, float* similarity) {
+void FinishWith(const detail::PairTerms& terms, const detail::RowTerms& own, const TermLists& rows, int64_t count,
+                const uint8_t* marks, void* sums, float* similarity) {
   constexpr auto kFormula = static_cast<PairFormula>(formula);
   if constexpr (detail::fits(kind, kFormula))
     if (terms.plan.formula == kFormula)
-      return FinishRow<kind, kFormula>(terms, own, rows, limit, marks, static_cast<typename Sums<kind>::Value*>(sums),
+      return FinishRow<kind, kFormula>(terms, own, rows, count, marks, static_cast<typename Sums<kind>::Value*>(sums),
                                        similarity);
   if constexpr (kFormula != PairFormula::kAbsolute)
-    FinishWith<kind, formula + 1>(terms, own, rows, limit, marks, sums, similarity);
+    FinishWith<kind, formula + 1>(terms, own, rows, count, marks, sums, similarity);
 }
 
-void FinishSums(const detail::PairTerms& terms, const detail::RowTerms& own, const detail::RowTerms* rows,
-                int64_t limit, const uint8_t* marks, void* sums, float* similarity) {
+void FinishSums(const detail::PairTerms& terms, const detail::RowTerms& own, const TermLists& rows, int64_t count,
+                const uint8_t* marks, void* sums, float* similarity) {
   detail::with_sums(terms.plan.sums,
-                    [&]<PairSums kind>() { FinishWith<kind>(terms, own, rows, limit, marks, sums, similarity); });
+                    [&]<PairSums kind>() { FinishWith<kind>(terms, own, rows, count, marks, sums, similarity); });
 }
 
 HWY_INLINE void Append(const CandidateLists& lists, int64_t list, Candidate candidate) {
@@ -90,41 +111,52 @@ HWY_INLINE void Append(const CandidateLists& lists, int64_t list, Candidate cand
   if (lists.counts[list] == lists.capacity) prune(lists, list);
 }
 
-/// visit(j) for rows of marked blocks in [begin, end) whose similarity reaches threshold(j); `begin` starts a block.
+/// visit(j) for the rows from j on, a vector of `floats`, that reach threshold(floats, j).
+template <class Floats, class Threshold, class Visit>
+HWY_INLINE void VisitReached(Floats floats, const float* HWY_RESTRICT similarity, int64_t j, Threshold&& threshold,
+                             Visit&& visit) {
+  const auto reached = hn::Ge(hn::LoadU(floats, similarity + j), threshold(floats, j));
+  if (HWY_LIKELY(hn::AllFalse(floats, reached))) return;
+  uint8_t bits[8] = {};  // as many as StoreMaskBits may write
+  hn::StoreMaskBits(floats, reached, bits);
+  for (unsigned left = static_cast<unsigned>(bits[0]) | static_cast<unsigned>(bits[1]) << 8; left != 0;
+       left &= left - 1)
+    visit(j + std::countr_zero(left));
+}
+
+/// The same for rows of marked blocks in [begin, end); `begin` starts a block.
 template <class Threshold, class Visit>
 HWY_INLINE void ForReached(const float* HWY_RESTRICT similarity, int64_t begin, int64_t end, const uint8_t* marks,
                            Threshold&& threshold, Visit&& visit) {
-  constexpr int64_t kStep = 16;
-  for (int64_t block = begin; block < end; block += kMarkBlock) {
-    if (marks != nullptr && marks[block / kMarkBlock] == 0) continue;
-    const int64_t block_end = std::min(block + kMarkBlock, end);
-    for (int64_t step = block; step < block_end; step += kStep) {
-      const int64_t step_end = std::min(step + kStep, block_end);
-      int reached = 0;
-      for (int64_t j = step; j < step_end; ++j) reached |= similarity[j] >= threshold(j);
-      if (reached == 0) continue;
-      for (int64_t j = step; j < step_end; ++j)
-        if (similarity[j] >= threshold(j)) visit(j);
-    }
-  }
+  constexpr hn::CappedTag<float, kMarkBlock> kFloats;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(kFloats));
+  ForMarked(marks, begin, end, [&](int64_t first, int64_t last) {
+    int64_t j = first;
+    for (; j + lanes <= last; j += lanes) VisitReached(kFloats, similarity, j, threshold, visit);
+    for (; j < last; ++j) VisitReached(hn::CappedTag<float, 1>(), similarity, j, threshold, visit);
+  });
 }
 
-void Collect(const float* similarity, int64_t limit, const uint8_t* marks, const int32_t* names,
+void Collect(const float* similarity, int64_t count, const uint8_t* marks, const int32_t* names,
              const CandidateLists& lists, int64_t list) {
   ForReached(
-      similarity, 0, limit, marks, [&](int64_t) { return lists.thresholds[list]; },
+      similarity, 0, count, marks, [&](auto floats, int64_t) { return hn::Set(floats, lists.thresholds[list]); },
       [&](int64_t j) {
         Append(lists, list, {similarity[j], names[j]});
       });
 }
 
-void Offer(const float* similarity, int64_t begin, int64_t end, const uint8_t* marks, int32_t name,
-           const CandidateLists& lists) {
-  ForReached(
-      similarity, begin, end, marks, [&](int64_t j) { return lists.thresholds[j]; },
-      [&](int64_t j) {
-        Append(lists, j, {similarity[j], name});
-      });
+void Offer(const SimilarityTile& tile, int64_t begin, int64_t end, const int32_t* names, const CandidateLists& lists) {
+  const float* const thresholds = lists.thresholds + tile.from;
+  for (int64_t r = tile.first; r < tile.last; ++r) {
+    const float* const similarity = tile.row(r);
+    ForReached(
+        similarity, begin, std::min(end, tile.width(r)), tile.row_marks(r),
+        [&](auto floats, int64_t j) { return hn::LoadU(floats, thresholds + j); },
+        [&](int64_t j) {
+          Append(lists, tile.from + j, {similarity[j], names[r]});
+        });
+  }
 }
 
 }  // namespace kindred::cpu::HWY_NAMESPACE
@@ -142,17 +174,16 @@ void add_sums(const detail::PairTerms& terms, const ColumnLists& lists, const Co
               uint8_t* marks) {
   HWY_DYNAMIC_DISPATCH(AddSums)(terms, lists, row, sums, marks);
 }
-void finish_sums(const detail::PairTerms& terms, const detail::RowTerms& own, const detail::RowTerms* rows,
-                 int64_t limit, const uint8_t* marks, void* sums, float* similarity) {
-  HWY_DYNAMIC_DISPATCH(FinishSums)(terms, own, rows, limit, marks, sums, similarity);
+void finish_sums(const detail::PairTerms& terms, const detail::RowTerms& own, const TermLists& rows, int64_t count,
+                 const uint8_t* marks, void* sums, float* similarity) {
+  HWY_DYNAMIC_DISPATCH(FinishSums)(terms, own, rows, count, marks, sums, similarity);
 }
-void collect(const float* similarity, int64_t limit, const uint8_t* marks, const int32_t* names,
+void collect(const float* similarity, int64_t count, const uint8_t* marks, const int32_t* names,
              const CandidateLists& lists, int64_t list) {
-  HWY_DYNAMIC_DISPATCH(Collect)(similarity, limit, marks, names, lists, list);
+  HWY_DYNAMIC_DISPATCH(Collect)(similarity, count, marks, names, lists, list);
 }
-void offer(const float* similarity, int64_t begin, int64_t end, const uint8_t* marks, int32_t name,
-           const CandidateLists& lists) {
-  HWY_DYNAMIC_DISPATCH(Offer)(similarity, begin, end, marks, name, lists);
+void offer(const SimilarityTile& tile, int64_t begin, int64_t end, const int32_t* names, const CandidateLists& lists) {
+  HWY_DYNAMIC_DISPATCH(Offer)(tile, begin, end, names, lists);
 }
 
 }  // namespace kindred::cpu

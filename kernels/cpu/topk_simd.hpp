@@ -14,9 +14,9 @@ struct Candidate {
   int32_t item;
 };
 /// The order of lists: score descending, then item ascending.
-inline bool before(const Candidate& a, const Candidate& b) {
+inline constexpr auto before = [](const Candidate& a, const Candidate& b) {  // an object: sorts call it inline
   return a.score > b.score || (a.score == b.score && a.item < b.item);
-}
+};
 
 /// The best so far of a block of queries. A list is unordered; when `capacity` is reached, prune() keeps its k best and
 /// raises the query's threshold to the k-th. Items come in ascending order, so a later one that equals the k-th loses.

@@ -249,16 +249,17 @@ inline int64_t sums_bytes(PairSums kind) {
 
 }  // namespace kindred::detail
 
-#define KINDRED_SIMILARITY_OPS                                                                           \
-  void similar_rows(Context& ctx, CsrView rows, const SimilarityParams& params, MatrixView<int32_t> ids, \
-                    MatrixView<float> similarities);                                                     \
-  void similar_rows(Context& ctx, CsrView queries, VectorView<const int32_t> self, CsrView rows,         \
-                    const SimilarityParams& params, MatrixView<int32_t> ids, MatrixView<float> similarities);
-
 namespace kindred::cpu {
-KINDRED_SIMILARITY_OPS
-}
+/// forced: the way to take; null: the cheapest.
+SimilarityPlan similar_rows(Context& ctx, CsrView rows, const SimilarityParams& params, const SimilarityPlan* forced,
+                            MatrixView<int32_t> ids, MatrixView<float> similarities);
+SimilarityPlan similar_rows(Context& ctx, CsrView queries, VectorView<const int32_t> self, CsrView rows,
+                            const SimilarityParams& params, const SimilarityPlan* forced, MatrixView<int32_t> ids,
+                            MatrixView<float> similarities);
+}  // namespace kindred::cpu
 namespace kindred::cuda {
-KINDRED_SIMILARITY_OPS
-}
-#undef KINDRED_SIMILARITY_OPS
+void similar_rows(Context& ctx, CsrView rows, const SimilarityParams& params, MatrixView<int32_t> ids,
+                  MatrixView<float> similarities);
+void similar_rows(Context& ctx, CsrView queries, VectorView<const int32_t> self, CsrView rows,
+                  const SimilarityParams& params, MatrixView<int32_t> ids, MatrixView<float> similarities);
+}  // namespace kindred::cuda

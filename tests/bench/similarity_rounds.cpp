@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The Kindred half of tests/bench/peers/similarity_implicit.py: FOLDER holds offsets.i64, indices.i32 and, where there
 // are any, values.f32 (CSR by user); for each line on stdin the K most similar items of every item are found anew, the
-// transpose included, and the seconds printed; ids.i32 and similarities.f32 of the last round go to FOLDER.
+// transpose included, and the seconds and the method printed; ids.i32 and similarities.f32 of the last round go to FOLDER.
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -54,9 +54,10 @@ int main(int argc, char** argv) {
   for (std::string line; std::getline(std::cin, line);) {
     const auto start = std::chrono::steady_clock::now();
     const Csr by_item = transpose(ctx, users.view());
-    similar_rows(ctx, by_item.view(), params, ids.view(), similarities.view());
+    const SimilarityPlan plan = similar_rows(ctx, by_item.view(), params, ids.view(), similarities.view());
     ctx.wait();
-    std::cout << std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() << std::endl;
+    std::cout << std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() << " "
+              << name(plan.method) << std::endl;
   }
   write<int32_t>(folder / "ids.i32", ids.view());
   write<float>(folder / "similarities.f32", similarities.view());

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <random>
 
+#include "kernels/detail/similarity.hpp"
 #include "kernels/topk.hpp"
 #include "tests/kernels/backends.hpp"
 #include "tests/kernels/cases/als.hpp"
@@ -71,20 +72,26 @@ class Similarity : public OpTest {
   ResidentCsr resident(Context& context, const HostCsr& matrix) {
     return {context, matrix.offsets, matrix.indices, matrix.values, matrix.cols, "test matrix"};
   }
-  Neighbors within(Context& context, const HostCsr& matrix, int64_t k, const SimilarityParams& params) {
+  /// forced: the way that the CPU is to take.
+  Neighbors within(Context& context, const HostCsr& matrix, int64_t k, const SimilarityParams& params,
+                   const SimilarityPlan* forced = nullptr) {
     const ResidentCsr rows = resident(context, matrix);
     Matrix<int32_t> ids(context, matrix.rows(), k, "test ids");
     Matrix<float> similarities(context, matrix.rows(), k, "test similarities");
-    similar_rows(context, rows.view(), params, ids.view(), similarities.view());
+    forced == nullptr ? similar_rows(context, rows.view(), params, ids.view(), similarities.view())
+                      : cpu::similar_rows(context, rows.view(), params, forced, ids.view(), similarities.view());
     return read(context, ids, similarities);
   }
   Neighbors among(Context& context, const HostCsr& asked, const std::vector<int32_t>& self, const HostCsr& matrix,
-                  int64_t k, const SimilarityParams& params) {
+                  int64_t k, const SimilarityParams& params, const SimilarityPlan* forced = nullptr) {
     const ResidentCsr queries = resident(context, asked), rows = resident(context, matrix);
     const Resident<int32_t> own(context, self, "test self");
     Matrix<int32_t> ids(context, asked.rows(), k, "test ids");
     Matrix<float> similarities(context, asked.rows(), k, "test similarities");
-    similar_rows(context, queries.view(), own.view(), rows.view(), params, ids.view(), similarities.view());
+    forced == nullptr
+        ? similar_rows(context, queries.view(), own.view(), rows.view(), params, ids.view(), similarities.view())
+        : cpu::similar_rows(context, queries.view(), own.view(), rows.view(), params, forced, ids.view(),
+                            similarities.view());
     return read(context, ids, similarities);
   }
   static Neighbors read(Context& context, Matrix<int32_t>& ids, Matrix<float>& similarities) {
@@ -168,6 +175,80 @@ TEST_P(Similarity, EveryMetricIsItsDefinition) {
           expect_right(among(ctx, asked, self, matrix, 12, params), asked, self, matrix, 12, params);
           if (HasFatalFailure()) return;
         }
+}
+
+TEST_P(Similarity, EveryWayOfTheCpuGivesTheSameLists) {
+  if (ctx.on_cuda()) GTEST_SKIP() << "one way";
+  HostCsr matrix = skewed(700, 60, 4), asked = skewed(70, 60, 8);
+  for (HostCsr* m : {&matrix, &asked})
+    for (size_t e = 0; e < m->values.size(); ++e) m->values[e] = static_cast<float>(1 + e % 5);
+  std::vector<int32_t> self;
+  for (int32_t q = 0; q < 70; ++q) self.push_back(q % 3 == 0 ? -1 : 9 * q);
+  constexpr SimilarityPlan kRows{SimilarityMethod::kRows}, kHalves{SimilarityMethod::kHalves},
+      kBits{SimilarityMethod::kBits};
+  for (const bool values : {true, false}) {
+    if (!values) matrix.values.clear(), asked.values.clear();
+    for (const SimilarityMetric metric : kAllMetrics)
+      for (const Missing missing : kAllMissing)
+        for (const int64_t overlap : {0, 1, 2}) {
+          const SimilarityParams params{.metric = metric, .missing = missing, .min_overlap = overlap};
+          if (!possible(params)) continue;
+          SCOPED_TRACE(testing::Message() << "metric " << int(metric) << " missing " << int(missing) << " overlap "
+                                          << overlap << (values ? " values" : ""));
+          const Neighbors rows = within(ctx, matrix, 30, params, &kRows);
+          const bool bits = detail::pair_plan(params, values, true).sums == detail::PairSums::kCount;
+          // Values are small whole numbers: sums are exact, whatever their order; centered ones are not.
+          if (missing == Missing::kZero || missing == Missing::kIgnore) {
+            ASSERT_EQ(within(ctx, matrix, 30, params, &kHalves), rows);
+          } else {
+            const Neighbors halves = within(ctx, matrix, 30, params, &kHalves);
+            for (size_t at = 0; at < rows.ids.size(); ++at)
+              if (halves.ids[at] != -1 || rows.ids[at] != -1) {
+                ASSERT_NEAR(halves.similarities[at], rows.similarities[at],
+                            1e-6f * std::max(1.f, std::abs(rows.similarities[at])));
+              }
+          }
+          if (!bits) continue;
+          ASSERT_EQ(within(ctx, matrix, 30, params, &kBits), rows);
+          ASSERT_EQ(among(ctx, asked, self, matrix, 30, params, &kBits),
+                    among(ctx, asked, self, matrix, 30, params, &kRows));
+        }
+  }
+}
+
+TEST_P(Similarity, BitsCountForEveryInstructionSet) {
+  if (ctx.on_cuda()) GTEST_SKIP() << "not vectors";
+  constexpr SimilarityPlan kBits{SimilarityMethod::kBits}, kRows{SimilarityMethod::kRows};
+  std::vector<int64_t> degrees;  // around each power of 2: every plane is carried into
+  for (int64_t r = 0; r < 600; ++r) degrees.push_back(r % 70 * (r % 3) + r % 2 * 500);
+  HostCsr matrix = cases::random_csr(degrees, 700, 12);
+  matrix.values.clear();
+  const Neighbors expected = within(ctx, matrix, 40, {}, &kRows);
+  for_each_instruction_set([&] {
+    const Neighbors found = within(ctx, matrix, 40, {}, &kBits);
+    for (size_t at = 0; at < found.ids.size(); ++at) {
+      ASSERT_EQ(found.ids[at], expected.ids[at]) << at << found.similarities[at] << " " << expected.similarities[at];
+      ASSERT_EQ(found.similarities[at], expected.similarities[at]);
+    }
+  });
+}
+
+TEST_P(Similarity, TheCpuTakesTheWayOfFewestSteps) {
+  if (ctx.on_cuda()) GTEST_SKIP() << "one way";
+  const auto way = [&](const HostCsr& matrix) {
+    const ResidentCsr rows = resident(ctx, matrix);
+    Matrix<int32_t> ids(ctx, matrix.rows(), 5, "test ids");
+    Matrix<float> similarities(ctx, matrix.rows(), 5, "test similarities");
+    return similar_rows(ctx, rows.view(), {}, ids.view(), similarities.view()).method;
+  };
+  HostCsr few = cases::random_csr(std::vector<int64_t>(4000, 3), 4000, 1);  // nearly no pair has a column in common
+  EXPECT_EQ(way(few), SimilarityMethod::kRows);
+  few.values.clear();
+  EXPECT_EQ(way(few), SimilarityMethod::kRows);
+  HostCsr many = cases::random_csr(std::vector<int64_t>(600, 100), 400, 1);
+  EXPECT_EQ(way(many), SimilarityMethod::kHalves);
+  many.values.clear();
+  EXPECT_EQ(way(many), SimilarityMethod::kBits);
 }
 
 TEST_P(Similarity, ShrinkageAndSupport) {

@@ -48,11 +48,11 @@ def measure(options, name, results):
         for _ in range(options.rounds):
             ours.stdin.write("go\n")
             ours.stdin.flush()
-            seconds = float(ours.stdout.readline())
+            seconds, method = ours.stdout.readline().split()
             peer = CosineRecommender(K=options.k + 1, num_threads=options.threads)  # its lists hold the item itself
             start = time.perf_counter()
             peer.fit(users, show_progress=False)
-            rounds.append({"data": name, "kindred": seconds, "implicit": time.perf_counter() - start})
+            rounds.append({"data": name, "kindred": float(seconds), "method": method, "implicit": time.perf_counter() - start})
         ours.stdin.close()
         ours.wait()
         found = np.fromfile(f"{folder}/similarities.f32", np.float32).reshape(items, options.k)
