@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The Kindred half of tests/bench/peers/similarity_implicit.py: FOLDER holds offsets.i64, indices.i32 and, where there
 // are any, values.f32 (CSR by user); for each line on stdin the K most similar items of every item are found anew, the
-// transpose included, and the seconds and the method printed; ids.i32 and similarities.f32 of the last round go to FOLDER.
+// transpose included, and the seconds and the method printed; ids.i32 and similarities.f32 of the last round go to
+// FOLDER.
 #include <chrono>
 #include <filesystem>
 #include <fstream>
