@@ -11,7 +11,7 @@ namespace {
 // What a step of each kind takes, in nanoseconds of a core: measured on a server of 2024, and only their ratios matter.
 constexpr double kAddition = 1.0;    // an entry met in a column: read, add, write
 constexpr double kPair = 1.5;        // a similarity from sums, offered to lists
-constexpr double kFarPair = 15.0;    // the same where few rows have any sums
+constexpr double kFarPair = 10.0;    // the same where few rows have any sums
 constexpr double kLine = 4.0;        // an entry's 512 bits added
 constexpr double kStripePair = 300;  // a row met a stripe: its counts written out
 constexpr double kWord = 1.5;        // a column's words of a stripe cleared

@@ -13,8 +13,9 @@ namespace {
 
 constexpr int64_t kOfferChunk = 1024;     // rows that look through a tile's columns in one task
 constexpr int64_t kTileFloats = 1 << 22;  // similarities of a tile: 16 MiB stay in the caches, waits are few
+constexpr int64_t kTaskRows = 16;         // rows of a task that compares them with all
 constexpr int64_t kLongList = 1024;       // candidates of a thread's one list: seldom cut
-constexpr int64_t kFewEntries = 16;       // an addition to every so many rows: marks pay
+constexpr int64_t kFewEntries = 4;        // an addition to every so many rows: those that are met are listed
 
 /// The columns of a matrix, rows by number; for each entry, in the order of the matrix, how many rows of its column
 /// come before its own (where that is asked for).
@@ -67,35 +68,40 @@ class Scratch {
   Array<unsigned char> memory_;
 };
 
-int64_t mark_blocks(int64_t rows) { return (rows + kMarkBlock - 1) / kMarkBlock; }
-
 }  // namespace
 
 void similar_by_rows(Context& ctx, const SimilarityProblem& problem, const AskedRows& asked, MatrixView<int32_t> ids,
                      MatrixView<float> similarities) {
-  const int64_t n = problem.size(), blocks = mark_blocks(n);
+  const int64_t n = problem.size();
+  const int32_t* const order = problem.order.data();
   const Columns by_column(ctx, problem, false);
   const ColumnLists columns = by_column.lists();
   Scratch sums(ctx, problem.pair.sums, n);
   SimilarityLists lists(ctx, ctx.threads(), ids.cols, std::max<int64_t>(2 * ids.cols, kLongList));
   Array<float> found(ctx, ctx.threads() * n, "similarity row");
-  Array<uint8_t> marks(ctx, ctx.threads() * blocks, "similarity marks");
-  parallel_for(ctx, asked.rows.rows.rows, 1, [&](int64_t q, int64_t, int thread) {
-    const auto entries = asked.rows.columns(q);
-    int64_t additions = 0;
-    for (const int32_t c : entries) additions += columns.offsets[c + 1] - columns.offsets[c];
-    float* const similarity = found.data() + thread * n;
-    const bool everywhere = problem.all_pairs() || additions * kFewEntries > n;
-    uint8_t* const marked = everywhere ? nullptr : marks.data() + thread * blocks;
-    if (!everywhere) std::fill_n(marked, blocks, 0);
-    add_sums(problem.terms, columns, {entries, asked.rows.values(q), nullptr}, sums.of(thread), marked);
-    finish_sums(problem.terms, asked.rows.terms[static_cast<size_t>(q)], problem.row_terms(), n, marked,
-                sums.of(thread), similarity);
-    if (const int64_t own = asked.own(q); own >= 0)
-      similarity[problem.rank.data()[own]] = std::numeric_limits<float>::quiet_NaN();
-    lists.clear(thread);
-    collect(similarity, n, marked, problem.order.data(), lists.view, thread);
-    lists.write(thread, ids.row(q), similarities.row(q));
+  Array<int32_t> met(ctx, ctx.threads() * (n + 1), "similarity rows met");
+  parallel_for(ctx, asked.rows.rows.rows, kTaskRows, [&](int64_t begin, int64_t end, int thread) {
+    for (int64_t q = begin; q < end; ++q) {
+      const ComparedRow row{asked.rows.columns(q), asked.rows.values(q), nullptr};
+      const detail::RowTerms& own = asked.rows.terms[static_cast<size_t>(q)];
+      int64_t additions = 0;
+      for (const int32_t c : row.columns) additions += columns.offsets[c + 1] - columns.offsets[c];
+      lists.clear(thread);
+      if (!problem.all_pairs() && additions * kFewEntries < n) {
+        int32_t* const here = met.data() + thread * (n + 1);
+        const int64_t count = add_sums(problem.terms, columns, row, sums.of(thread), here);
+        collect_met(problem.terms, own, problem.row_terms(), here, count, sums.of(thread), order, asked.own(q),
+                    lists.view, thread);
+      } else {
+        float* const similarity = found.data() + thread * n;
+        add_sums(problem.terms, columns, row, sums.of(thread), nullptr);
+        finish_sums(problem.terms, own, problem.row_terms(), n, nullptr, sums.of(thread), similarity);
+        if (const int64_t same = asked.own(q); same >= 0)
+          similarity[problem.rank.data()[same]] = std::numeric_limits<float>::quiet_NaN();
+        collect(similarity, n, nullptr, order, lists.view, thread);
+      }
+      lists.write(thread, ids.row(q), similarities.row(q));
+    }
   });
 }
 
@@ -103,24 +109,19 @@ void similar_by_halves(Context& ctx, const SimilarityProblem& problem, Similarit
   const int64_t n = problem.size(), base = problem.rows.rows.offsets[0];
   const Columns columns(ctx, problem, true);
   Scratch sums(ctx, problem.pair.sums, n);
-  const int64_t height = std::clamp<int64_t>(kTileFloats / n, 8, 1024), blocks = mark_blocks(n);
+  const int64_t height = std::clamp<int64_t>(kTileFloats / n, 8, 1024);
   Array<float> values(ctx, height * n, "similarity tile");
-  Array<uint8_t> marks(ctx, height * blocks, "similarity marks");
   for (int64_t first = 0; first < n; first += height) {
     const int64_t last = std::min(first + height, n);
-    const SimilarityTile tile{first, last, 0, last, values.data(), n, marks.data(), blocks};
+    const SimilarityTile tile{first, last, 0, last, values.data(), n, nullptr, 0};
     compare_tile(ctx, problem, tile, 1, kOfferChunk, lists,
-                 [&](int64_t number, int thread, float* similarity, uint8_t* marked) {
+                 [&](int64_t number, int thread, float* similarity, uint8_t* marks) {
                    const int64_t row = problem.order.data()[number];
-                   const auto entries = problem.rows.columns(row);
                    const int32_t* const prefix = columns.prefix.data() + (problem.rows.rows.offsets[row] - base);
-                   const int64_t additions = std::accumulate(prefix, prefix + entries.size(), int64_t{0});
-                   const bool everywhere = problem.all_pairs() || additions * kFewEntries > number;
-                   std::fill_n(marked, blocks, everywhere);
-                   add_sums(problem.terms, columns.lists(), {entries, problem.rows.values(row), prefix},
-                            sums.of(thread), everywhere ? nullptr : marked);
+                   add_sums(problem.terms, columns.lists(),
+                            {problem.rows.columns(row), problem.rows.values(row), prefix}, sums.of(thread), nullptr);
                    finish_sums(problem.terms, problem.rows.terms[static_cast<size_t>(row)], problem.row_terms(), number,
-                               marked, sums.of(thread), similarity);
+                               marks, sums.of(thread), similarity);
                  });
   }
 }

@@ -25,9 +25,10 @@ using detail::PairFormula, detail::PairSums, detail::Sums;
 
 constexpr int64_t kAhead = 512;  // entries of the next list that are called for early
 
-template <PairSums kind, bool marking>
-void AddRow(const detail::PairTerms& terms, const ColumnLists& lists, const ComparedRow& row,
-            typename Sums<kind>::Value* sums, uint8_t* marks) {
+template <PairSums kind, bool listing>
+int64_t AddRow(const detail::PairTerms& terms, const ColumnLists& lists, const ComparedRow& row,
+               typename Sums<kind>::Value* sums, int32_t* met) {
+  int64_t count = 0;
   for (size_t e = 0; e < row.columns.size(); ++e) {
     const int64_t begin = lists.offsets[row.columns[e]];
     const int64_t end = row.prefix != nullptr ? begin + row.prefix[e] : lists.offsets[row.columns[e] + 1];
@@ -39,11 +40,15 @@ void AddRow(const detail::PairTerms& terms, const ColumnLists& lists, const Comp
     }
     for (int64_t i = begin; i < end; ++i) {
       const int64_t j = lists.rows[i];
-      Sums<kind>::add(sums + j * Sums<kind>::kWidth, x, lists.values != nullptr ? double{lists.values[i]} : 1,
-                      terms.minus_parts);
-      if constexpr (marking) marks[j / kMarkBlock] = 1;
+      auto* const sum = sums + j * Sums<kind>::kWidth;
+      if constexpr (listing) {
+        met[count] = static_cast<int32_t>(j);
+        count += Sums<kind>::empty(sum);
+      }
+      Sums<kind>::add(sum, x, lists.values != nullptr ? double{lists.values[i]} : 1, terms.minus_parts);
     }
   }
+  return count;
 }
 
 /// visit(first, last) for each run of marked blocks within [begin, end), which starts a block.
@@ -79,36 +84,55 @@ void FinishRow(const detail::PairTerms& terms, const detail::RowTerms& own, cons
   });
 }
 
-void AddSums(const detail::PairTerms& terms, const ColumnLists& lists, const ComparedRow& row, void* sums,
-             uint8_t* marks) {
-  detail::with_sums(terms.plan.sums, [&]<PairSums kind>() {
+int64_t AddSums(const detail::PairTerms& terms, const ColumnLists& lists, const ComparedRow& row, void* sums,
+                int32_t* met) {
+  return detail::with_sums(terms.plan.sums, [&]<PairSums kind>() {
     auto* const typed = static_cast<typename Sums<kind>::Value*>(sums);
-    marks != nullptr ? AddRow<kind, true>(terms, lists, row, typed, marks)
-                     : AddRow<kind, false>(terms, lists, row, typed, marks);
+    return met != nullptr ? AddRow<kind, true>(terms, lists, row, typed, met)
+                          : AddRow<kind, false>(terms, lists, row, typed, met);
   });
 }
 
-template <PairSums kind, int formula = 0>
-void FinishWith(const detail::PairTerms& terms, const detail::RowTerms& own, const TermLists& rows, int64_t count,
-                const uint8_t* marks, void* sums, float* similarity) {
+/// visit.operator()<kind, formula>() with both as compile-time constants.
+template <PairSums kind, class Visit, int formula = 0>
+HWY_INLINE void WithFormula(PairFormula wanted, Visit&& visit) {
   constexpr auto kFormula = static_cast<PairFormula>(formula);
   if constexpr (detail::fits(kind, kFormula))
-    if (terms.plan.formula == kFormula)
-      return FinishRow<kind, kFormula>(terms, own, rows, count, marks, static_cast<typename Sums<kind>::Value*>(sums),
-                                       similarity);
-  if constexpr (kFormula != PairFormula::kAbsolute)
-    FinishWith<kind, formula + 1>(terms, own, rows, count, marks, sums, similarity);
+    if (wanted == kFormula) return visit.template operator()<kind, kFormula>();
+  if constexpr (kFormula != PairFormula::kAbsolute) WithFormula<kind, Visit, formula + 1>(wanted, visit);
+}
+template <class Visit>
+HWY_INLINE void WithPlan(const detail::PairPlan& plan, Visit&& visit) {
+  detail::with_sums(plan.sums, [&]<PairSums kind>() { WithFormula<kind>(plan.formula, visit); });
 }
 
 void FinishSums(const detail::PairTerms& terms, const detail::RowTerms& own, const TermLists& rows, int64_t count,
                 const uint8_t* marks, void* sums, float* similarity) {
-  detail::with_sums(terms.plan.sums,
-                    [&]<PairSums kind>() { FinishWith<kind>(terms, own, rows, count, marks, sums, similarity); });
+  WithPlan(terms.plan, [&]<PairSums kind, PairFormula formula>() {
+    FinishRow<kind, formula>(terms, own, rows, count, marks, static_cast<typename Sums<kind>::Value*>(sums),
+                             similarity);
+  });
 }
 
 HWY_INLINE void Append(const CandidateLists& lists, int64_t list, Candidate candidate) {
   lists.lists[list * lists.capacity + lists.counts[list]++] = candidate;
   if (lists.counts[list] == lists.capacity) prune(lists, list);
+}
+
+void CollectMet(const detail::PairTerms& terms, const detail::RowTerms& own, const TermLists& rows, const int32_t* met,
+                int64_t count, void* sums, const int32_t* names, int64_t own_id, const CandidateLists& lists,
+                int64_t list) {
+  WithPlan(terms.plan, [&]<PairSums kind, PairFormula formula>() {
+    constexpr int kWidth = Sums<kind>::kWidth;
+    auto* const typed = static_cast<typename Sums<kind>::Value*>(sums);
+    for (int64_t m = 0; m < count; ++m) {
+      const int64_t j = met[m];
+      auto* const sum = typed + j * kWidth;
+      const float similarity = detail::pair_similarity<kind>(formula, terms, own, rows[j], sum);
+      std::fill_n(sum, kWidth, 0);
+      if (similarity >= lists.thresholds[list] && names[j] != own_id) Append(lists, list, {similarity, names[j]});
+    }
+  });
 }
 
 /// visit(j) for the rows from j on, a vector of `floats`, that reach threshold(floats, j).
@@ -167,12 +191,18 @@ namespace kindred::cpu {
 
 HWY_EXPORT(AddSums);
 HWY_EXPORT(FinishSums);
+HWY_EXPORT(CollectMet);
 HWY_EXPORT(Collect);
 HWY_EXPORT(Offer);
 
-void add_sums(const detail::PairTerms& terms, const ColumnLists& lists, const ComparedRow& row, void* sums,
-              uint8_t* marks) {
-  HWY_DYNAMIC_DISPATCH(AddSums)(terms, lists, row, sums, marks);
+int64_t add_sums(const detail::PairTerms& terms, const ColumnLists& lists, const ComparedRow& row, void* sums,
+                 int32_t* met) {
+  return HWY_DYNAMIC_DISPATCH(AddSums)(terms, lists, row, sums, met);
+}
+void collect_met(const detail::PairTerms& terms, const detail::RowTerms& own, const TermLists& rows, const int32_t* met,
+                 int64_t count, void* sums, const int32_t* names, int64_t own_id, const CandidateLists& lists,
+                 int64_t list) {
+  HWY_DYNAMIC_DISPATCH(CollectMet)(terms, own, rows, met, count, sums, names, own_id, lists, list);
 }
 void finish_sums(const detail::PairTerms& terms, const detail::RowTerms& own, const TermLists& rows, int64_t count,
                  const uint8_t* marks, void* sums, float* similarity) {

@@ -10,7 +10,7 @@
 
 namespace kindred::cpu {
 
-constexpr int64_t kMarkBlock = 16;  // rows that share a mark: "something was added here"
+constexpr int64_t kMarkBlock = 16;  // rows that share a mark: "some have something in common"
 constexpr int64_t kStripe = 512;    // rows that are compared at once as bits
 constexpr int64_t kStripeWords = kStripe / 64;
 
@@ -51,9 +51,10 @@ struct SimilarityTile {
   int64_t width(int64_t r) const { return (r < to ? r : to) - from; }
 };
 
-/// Adds up a row's sums with all others. marks: set where something was added; may be null.
-void add_sums(const detail::PairTerms& terms, const ColumnLists& lists, const ComparedRow& row, void* sums,
-              uint8_t* marks);
+/// Adds up a row's sums with all others. met: becomes the rows that it has a column in common with, their number is
+/// returned; room for all rows and one more; null: not asked for.
+int64_t add_sums(const detail::PairTerms& terms, const ColumnLists& lists, const ComparedRow& row, void* sums,
+                 int32_t* met);
 
 /// How many of `columns` have each of a stripe's rows; bits: kStripeWords words a column, a bit a row. counts: of those
 /// that have none nothing is written. marks: set where there are any.
@@ -62,6 +63,11 @@ void count_bits(const uint64_t* bits, std::span<const int32_t> columns, int32_t*
 /// similarity[j] with rows j < count of marked blocks (NaN: no neighbor); clears their sums. marks: null: all.
 void finish_sums(const detail::PairTerms& terms, const detail::RowTerms& own, const TermLists& rows, int64_t count,
                  const uint8_t* marks, void* sums, float* similarity);
+
+/// Similarities with `count` rows, offered to list `list`; clears their sums. names: row -> id; own_id gets none.
+void collect_met(const detail::PairTerms& terms, const detail::RowTerms& own, const TermLists& rows, const int32_t* met,
+                 int64_t count, void* sums, const int32_t* names, int64_t own_id, const CandidateLists& lists,
+                 int64_t list);
 
 /// Appends rows j < count of marked blocks whose similarity reaches list `list`'s threshold. names: row -> id.
 void collect(const float* similarity, int64_t count, const uint8_t* marks, const int32_t* names,

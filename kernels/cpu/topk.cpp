@@ -29,7 +29,8 @@ constexpr int64_t kSlabFloats = 1 << 17;  // packed panels, 512 KiB: half of a s
 
 void write_list(Candidate* list, int64_t count, int64_t k, int32_t* ids, float* scores) {
   const int64_t kept = std::min(count, k);
-  std::partial_sort(list, list + kept, list + count, before);
+  if (kept < count) std::nth_element(list, list + kept, list + count, before);
+  std::sort(list, list + kept, before);
   for (int64_t r = 0; r < k; ++r) {
     ids[r] = r < kept ? list[r].item : -1;
     scores[r] = r < kept ? list[r].score : kNoScore;

@@ -115,6 +115,7 @@ struct SumsOf {
   static constexpr int kWidth = width;
   static constexpr bool kLinear = false;
   KINDRED_HOST_DEVICE static double count(const T* s) { return static_cast<double>(s[0]); }
+  KINDRED_HOST_DEVICE static bool empty(const T* s) { return s[0] == T{0}; }
 };
 template <PairSums kind>
 struct Sums;
