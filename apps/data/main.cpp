@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// kindred-data: all around data sets. `init` writes a config for one, `synth` makes one, `doctor` tells what this
-// machine offers.
+// kindred-data: all around data sets. `stats` looks at one, `init` writes a config for it, `synth` makes one, `doctor`
+// tells what this machine offers.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -8,6 +8,7 @@
 #include "apps/common.hpp"
 #include "apps/data/doctor.hpp"
 #include "apps/data/init.hpp"
+#include "apps/data/stats.hpp"
 #include "engine/data/convert.hpp"
 #include "engine/data/synth.hpp"
 #include "engine/experiment/parts.hpp"
@@ -20,6 +21,7 @@ int run(int argc, char** argv) {
   CLI::App app("Makes data sets and looks at the machine.", "kindred-data");
   app.footer(
       "Examples:\n  kindred-data doctor\n"
+      "  kindred-data stats ratings.csv movies.csv\n"
       "  kindred-data init ratings.csv movies.csv -o films.toml\n"
       "  kindred-data export runs/movielens-als vectors --items --format npy");
   app.require_subcommand(1);
@@ -38,6 +40,15 @@ int run(int argc, char** argv) {
   init->add_flag("--force", start.force, "Replace a config that is there");
   init->footer("Example:\n  kindred-data init ratings.csv movies.csv -o films.toml");
   init->callback([&] { kindred::init(start); });
+
+  CLI::App* stats = app.add_subcommand("stats", "What is in a data set: counts, spread, popularity, oddities");
+  kindred::StatsOptions look;
+  stats->add_option("DATA", look.files, "Files as init takes them, or a CONFIG.toml")->required();
+  stats->add_flag("--json", look.json, "One JSON object instead of tables");
+  stats->add_option("--html", look.html, "Also write a page with charts, complete in itself");
+  stats->add_option("--threads", look.threads, "0: as the config says, else all cores")->capture_default_str();
+  stats->footer("Example:\n  kindred-data stats ratings.csv movies.csv --html films.html");
+  stats->callback([&] { kindred::stats(look); });
 
   CLI::App* convert = app.add_subcommand("convert", "Interactions from one format to another: csv, adjacency, hdf5");
   kindred::ConvertOptions files;

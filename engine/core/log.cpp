@@ -161,6 +161,13 @@ std::string format_count(int64_t count) {
   return fmt::format("{:.1f} G", static_cast<double>(count) * 1e-9);
 }
 
+std::string format_grouped(int64_t count) {
+  std::string out = std::to_string(count);
+  const size_t first = count < 0 ? 1 : 0;
+  for (size_t at = out.size(); at > first + 3;) out.insert(at -= 3, 1, ',');
+  return out;
+}
+
 std::string format_seconds(double seconds) {
   if (seconds < 60) return fmt::format("{:.{}f} s", seconds, seconds < 10 ? 1 : 0);
   const auto minutes = static_cast<int64_t>(seconds / 60);

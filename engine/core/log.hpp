@@ -51,8 +51,9 @@ class Progress {
 /// Ends the progress line of a terminal so that a message starts on a line of its own.
 void clear_progress_line();
 
-/// "20.0 M", "1 h 12 min", shortest float that reads back equal.
+/// "20.0 M", "20,000,263", "1 h 12 min", shortest float that reads back equal.
 std::string format_count(int64_t count);
+std::string format_grouped(int64_t count);
 std::string format_seconds(double seconds);
 std::string format_float(float value);
 std::string format_double(double value);

@@ -15,6 +15,7 @@
 #include "engine/core/error.hpp"
 #include "engine/core/log.hpp"
 #include "engine/core/utf8.hpp"
+#include "engine/data/id_map.hpp"
 #include "engine/data/parse.hpp"
 #include "engine/data/table.hpp"
 
@@ -189,6 +190,31 @@ bool catalogue_ids_are_integers(const CatalogueFile& file, CatalogueSide side, c
     integers = integers && parse_canonical_integer(field(reader, table.column(0)), value);
   });
   return integers;
+}
+
+void add_listed_items(const CatalogueFile& file, const TextForm& text, Interactions& all) {
+  const IdType type = all.items->integer() ? IdType::kInteger : IdType::kString;
+  IdMap maps[] = {IdMap(type), IdMap(type)};
+  std::string id;
+  for (int64_t item = 0; item < all.num_items(); ++item) {
+    id.clear();
+    all.items->append_text(item, id);
+    maps[0].number(id);
+  }
+  const Wishes wishes(file.columns, CatalogueSide::kItems);
+  const Table table(file.file, wishes.list(), text);
+  for_each_record(table, [&](const RecordReader& reader) {
+    try {
+      maps[1].number(field(reader, table.column(0)));
+    } catch (const BadId& bad) {
+      throw RecordError{reader.offset(), fmt::format("{}: {}", table.column(0).label, bad.message)};
+    }
+  });
+  const MergedIds merged = merge_ids(maps, type);
+  log_info("items that nobody has had are kept", {{"items", merged.ids->size() - all.num_items()}});
+  for (int32_t& item : all.matrix.indices) item = merged.rows[0][static_cast<size_t>(item)];
+  all.matrix.cols = merged.ids->size();
+  all.items = merged.ids;
 }
 
 Catalogue read_catalogue(const CatalogueFile& file, const Ids& ids, CatalogueSide side, const TextForm& text) {

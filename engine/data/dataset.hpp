@@ -27,6 +27,7 @@ struct CatalogueFile {
   std::filesystem::path file{};  ///< "" : none
   CatalogueColumns columns{};
   std::string tag_separator = "|";
+  bool keep_all = false;  ///< also items of the file that nobody has had
 };
 
 /// Pairs of users, each for both.

@@ -266,6 +266,7 @@ Interactions load_interactions(Context& ctx, const InputFiles& files, const Data
                                                            : "users strings, items integers"}});
   apply_limits(all, options, "interactions");
   apply_core(all, options);
+  if (options.items.keep_all) add_listed_items(options.items, options.text, all);
   return all;
 }
 

@@ -179,12 +179,8 @@ std::string resolve(const Config& config) {
   return out;
 }
 
-}  // namespace
-
-Config load_config(const std::filesystem::path& path, const std::vector<std::string>& set) {
+Config read_config(const TomlTable& root, const std::filesystem::path& path) {
   const std::string file = path.string();
-  TomlTable root = read_toml(path);
-  for (const auto& pair : set) set_toml(root, pair);
   std::vector<std::pair<std::string, TomlValue>> values;
   flatten(root, "", values);
   std::ranges::stable_sort(values, {}, [](const auto& entry) { return entry.second.line; });
@@ -218,6 +214,18 @@ Config load_config(const std::filesystem::path& path, const std::vector<std::str
   if (config.output.empty()) config.output = std::filesystem::path("runs") / config.name;
   config.resolved = resolve(config);
   return config;
+}
+
+}  // namespace
+
+Config load_config(const std::filesystem::path& path, const std::vector<std::string>& set) {
+  TomlTable root = read_toml(path);
+  for (const auto& pair : set) set_toml(root, pair);
+  return read_config(root, path);
+}
+
+Config parse_config(const std::string& text, const std::filesystem::path& path) {
+  return read_config(parse_toml(text, path.string()), path);
 }
 
 std::vector<std::string> differing_keys(const std::string& resolved_a, const std::string& resolved_b) {

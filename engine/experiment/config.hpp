@@ -53,6 +53,8 @@ inline bool predicts_values(const Config& c) {
 /// Reads a config and the command line's `--set` pairs. Every error is an InputError that names file, line and key, and
 /// the nearest key where one is unknown.
 Config load_config(const std::filesystem::path& path, const std::vector<std::string>& set = {});
+/// The same for a text; `path` is where it would lie.
+Config parse_config(const std::string& text, const std::filesystem::path& path);
 
 /// The keys in which two resolved configs differ, "model.factors (64, now 128)"; keys that change speed alone (device,
 /// threads, checkpoint_minutes, output) are left out.

@@ -177,6 +177,12 @@ void add_data_keys(KeyTable& t) {
   columns("items.columns.numeric", "Columns of numbers; an empty field is missing.", FIELD(data.items.columns.numeric));
   columns("items.columns.text", "Columns of free text; an empty field is missing.", FIELD(data.items.columns.text));
   t.text("items.tag_separator", "text", true, "Between the tags of an item.", FIELD(data.items.tag_separator));
+  t.when = Condition{"data.items.file", [](const Config& c) { return !c.data.items.file.empty(); }};
+  t.truth("items.keep_all", true,
+          "Items of the file that nobody has had are items too: a model of tags or text answers for them, to others "
+          "they are rows without interactions.",
+          FIELD(data.items.keep_all));
+  t.when = kAlways;
   t.file("users.file", "A table about users, a CSV file with one row a user.", FIELD(data.users.file));
   t.text("users.columns.id", "text", true, "Column of user ids.", FIELD(data.users.columns.id));
   t.text("users.columns.title", "text", true, "Column of names.", FIELD(data.users.columns.title));

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The baseline for ratings: an item's mean, drawn towards the mean of all items the fewer ratings it has. With C the
-// mean number of ratings of an item and m the mean of the items' means: score(i) = (C m + sum of i's ratings) / (C +
-// n_i).
+// The baseline for ratings: an item's mean, drawn towards the mean of all items the fewer ratings it has
+// (engine/core/bayesian_average.hpp).
 #pragma once
 #include "engine/models/fit.hpp"
 
