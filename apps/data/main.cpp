@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// kindred-data: all around data sets. `stats` looks at one, `init` writes a config for it, `synth` makes one, `doctor`
-// tells what this machine offers.
+// kindred-data: all around data sets. `stats` looks at one, `find` into its titles, `init` writes a config for it,
+// `synth` makes one, `doctor` tells what this machine offers.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 
 #include "apps/common.hpp"
 #include "apps/data/doctor.hpp"
+#include "apps/data/find.hpp"
 #include "apps/data/init.hpp"
 #include "apps/data/stats.hpp"
 #include "engine/data/convert.hpp"
@@ -49,6 +50,16 @@ int run(int argc, char** argv) {
   stats->add_option("--threads", look.threads, "0: as the config says, else all cores")->capture_default_str();
   stats->footer("Example:\n  kindred-data stats ratings.csv movies.csv --html films.html");
   stats->callback([&] { kindred::stats(look); });
+
+  CLI::App* find = app.add_subcommand("find", "Items by their titles, misspelt or half remembered");
+  kindred::FindOptions wanted;
+  find->add_option("CATALOGUE", wanted.catalogue, "A table of items, a CONFIG.toml, a model file or a run folder")
+      ->required();
+  find->add_option("TITLE", wanted.query, "What is remembered of a title")->required();
+  find->add_option("-k", wanted.k, "At most so many")->check(CLI::Range(1, 1'000'000))->capture_default_str();
+  find->add_flag("--json", wanted.json, "A JSON object a line");
+  find->footer("Example:\n  kindred-data find movies.csv juminji");
+  find->callback([&] { kindred::find(wanted); });
 
   CLI::App* convert = app.add_subcommand("convert", "Interactions from one format to another: csv, adjacency, hdf5");
   kindred::ConvertOptions files;

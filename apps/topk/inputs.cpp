@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 
@@ -61,18 +62,28 @@ class Groups {
   std::vector<Row> rows_;
 };
 
-int32_t item_of(const FittedModel& model, const std::string& name) {
-  if (const int32_t row = model.items->find(name); row >= 0) return row;
-  const auto matches = find_titles(model.catalogue, name, 1);
-  if (matches.empty())
-    throw InputError(
-        fmt::format("--items: '{}' is no item's id{}", printable(name),
-                    model.catalogue.titles.empty() ? ", and the model has no titles" : " and like no title"));
-  const auto row = matches[0].item;
-  std::fprintf(stderr, "'%s' is taken as %s: %s\n", printable(name).c_str(), model.items->text(row).c_str(),
-               model.catalogue.titles[static_cast<size_t>(row)].c_str());
-  return row;
-}
+/// Looks items up by id, else by title; the titles are gone through where the first one is needed.
+class ItemLookup {
+ public:
+  explicit ItemLookup(const FittedModel& model) : model_(model) {}
+
+  int32_t operator()(const std::string& name) {
+    if (const int32_t row = model_.items->find(name); row >= 0) return row;
+    if (model_.catalogue.titles.empty())
+      throw InputError(fmt::format("--items: '{}' is no item's id, and the model has no titles", printable(name)));
+    if (!titles_) titles_.emplace(model_.catalogue.titles);
+    const auto matches = titles_->find(name, 1);
+    if (matches.empty()) throw InputError("--items: " + no_title_like(*titles_, model_.catalogue.titles, name));
+    const auto row = matches[0].item;
+    std::fprintf(stderr, "'%s' is taken as %s: %s\n", printable(name).c_str(), model_.items->text(row).c_str(),
+                 model_.catalogue.titles[static_cast<size_t>(row)].c_str());
+    return row;
+  }
+
+ private:
+  const FittedModel& model_;
+  std::optional<TitleIndex> titles_;
+};
 
 /// Tags by name; each argument is one tag, or several with commas between.
 std::vector<int32_t> tags_of(const Catalogue& catalogue, const std::vector<std::string>& arguments,
@@ -206,13 +217,14 @@ People people(const FittedModel& model, const std::vector<std::string>& names, c
 
 std::vector<int32_t> items_of(const FittedModel& model, const std::vector<std::string>& arguments) {
   std::vector<int32_t> rows;
+  ItemLookup item_of(model);
   for (const auto& argument : arguments) {
     const auto& titles = model.catalogue.titles;
     const auto exact = std::ranges::find(titles, argument);  // a title may hold commas
     if (exact != titles.end())
       rows.push_back(static_cast<int32_t>(exact - titles.begin()));
     else
-      for (const auto& name : split_list(argument, "--items")) rows.push_back(item_of(model, name));
+      for (const auto& name : split_list(argument, "--items")) rows.push_back(item_of(name));
   }
   return rows;
 }

@@ -192,6 +192,28 @@ bool catalogue_ids_are_integers(const CatalogueFile& file, CatalogueSide side, c
   return integers;
 }
 
+namespace {
+
+void read_ids(const CatalogueFile& file, CatalogueSide side, const TextForm& text, IdMap& to) {
+  const Wishes wishes(file.columns, side);
+  const Table table(file.file, wishes.list(), text);
+  for_each_record(table, [&](const RecordReader& reader) {
+    try {
+      to.number(field(reader, table.column(0)));
+    } catch (const BadId& bad) {
+      throw RecordError{reader.offset(), fmt::format("{}: {}", table.column(0).label, bad.message)};
+    }
+  });
+}
+
+}  // namespace
+
+std::shared_ptr<const Ids> catalogue_ids(const CatalogueFile& file, CatalogueSide side, const TextForm& text) {
+  IdMap ids;
+  read_ids(file, side, text, ids);
+  return merge_ids(std::span(&ids, 1), IdType::kAuto).ids;
+}
+
 void add_listed_items(const CatalogueFile& file, const TextForm& text, Interactions& all) {
   const IdType type = all.items->integer() ? IdType::kInteger : IdType::kString;
   IdMap maps[] = {IdMap(type), IdMap(type)};
@@ -201,15 +223,7 @@ void add_listed_items(const CatalogueFile& file, const TextForm& text, Interacti
     all.items->append_text(item, id);
     maps[0].number(id);
   }
-  const Wishes wishes(file.columns, CatalogueSide::kItems);
-  const Table table(file.file, wishes.list(), text);
-  for_each_record(table, [&](const RecordReader& reader) {
-    try {
-      maps[1].number(field(reader, table.column(0)));
-    } catch (const BadId& bad) {
-      throw RecordError{reader.offset(), fmt::format("{}: {}", table.column(0).label, bad.message)};
-    }
-  });
+  read_ids(file, CatalogueSide::kItems, text, maps[1]);
   const MergedIds merged = merge_ids(maps, type);
   log_info("items that nobody has had are kept", {{"items", merged.ids->size() - all.num_items()}});
   for (int32_t& item : all.matrix.indices) item = merged.rows[0][static_cast<size_t>(item)];

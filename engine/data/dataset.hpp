@@ -124,6 +124,10 @@ Interactions merge(const Interactions& train, const HostCsr& more);
 /// Which rows a catalogue describes: names keys and usual columns.
 enum class CatalogueSide : uint8_t { kItems, kUsers };
 
+/// All ids of a catalogue. Throws InputError for one that cannot be an id.
+std::shared_ptr<const Ids> catalogue_ids(const CatalogueFile& file, CatalogueSide side = CatalogueSide::kItems,
+                                         const TextForm& text = {});
+
 /// Reads a catalogue for these ids; rows of other ids are counted and left out. An id that stands twice is an error.
 Catalogue read_catalogue(const CatalogueFile& file, const Ids& ids, CatalogueSide side = CatalogueSide::kItems,
                          const TextForm& text = {});

@@ -327,6 +327,12 @@ double event_weight(std::string_view kind) {
   return 1;
 }
 
+FileGuess guess_items(FileProfile profile) {
+  FileGuess guess{.profile = std::move(profile)};
+  find_side_table(guess, {});
+  return guess;
+}
+
 DatasetGuess guess_dataset(std::vector<FileProfile> profiles) {
   DatasetGuess out;
   for (FileProfile& profile : profiles) out.files.push_back({.profile = std::move(profile)});

@@ -42,6 +42,9 @@ struct DatasetGuess {
 /// Throws InputError where no file looks like interactions.
 DatasetGuess guess_dataset(std::vector<FileProfile> profiles);
 
+/// A file alone as a table of items: its columns of ids, titles and tags.
+FileGuess guess_items(FileProfile profile);
+
 /// The names by which columns are known, a wish for each role.
 std::vector<ColumnWish> usual_columns();
 

@@ -1,145 +1,151 @@
 // SPDX-License-Identifier: Apache-2.0
-// Titles and query become tokens: letters without case and accents, digits; "Matrix, The (1999)" -> matrix the 1999.
-// A token of the query finds its best token of the title: 1 for the same, less for a misspelt one (optimal string
-// alignment, at most a third of its letters) or a beginning. The similarity is the mean over the query's tokens,
-// weighed by length, with a small bonus for a title that has nothing else, so that "toy story" finds "Toy Story (1995)"
-// before "Toy Story 2 (1999)".
+// A word of the query finds its best word of a title: 1 for the same, less for a misspelt one or a beginning. The
+// similarity is the mean over the query's words, weighed by length, with a small bonus for a title that has nothing
+// else, so that "toy story" finds "Toy Story (1995)" before "Toy Story 2 (1999)".
 #include "engine/recommend/titles.hpp"
 
 #include <algorithm>
-#include <array>
 #include <bit>
-#include <cstdint>
-#include <span>
 
 #include "engine/core/edit_distance.hpp"
+#include "engine/core/error.hpp"
+#include "engine/core/words.hpp"
 
 namespace kindred {
 namespace {
 
-/// The plain letter under an accented one of U+00C0 to U+017F; 0 where there is none.
-char plain_letter(uint32_t code) {
-  constexpr std::string_view kLatin1 = "aaaaaaaceeeeiiiidnooooo.ouuuuytsaaaaaaaceeeeiiiidnooooo.ouuuuyty";
-  constexpr std::string_view kLatinA =
-      "aaaaaaccccccccddddeeeeeeeeeegggggggghhhhiiiiiiiiiiiijjkkkllllllllllnnnnnnnnnoooooooorrrrrrsssssssstttttt"
-      "uuuuuuuuuuuuwwyyyzzzzzzs";
-  char letter = 0;
-  if (code >= 0xC0 && code <= 0xFF) letter = kLatin1[code - 0xC0];
-  if (code >= 0x100 && code <= 0x17F) letter = kLatinA[code - 0x100];
-  return letter == '.' ? '\0' : letter;
-}
+constexpr double kLeast = 0.6;  // below, a title is not like the query
 
-/// What a byte of ASCII becomes: a letter or digit of a token; 0: an end of a token; "'": nothing ("Bug's" is one
-/// word).
-constexpr std::array<char, 128> kFolded = [] {
-  std::array<char, 128> out{};
-  for (char c = '0'; c <= '9'; ++c) out[static_cast<size_t>(c)] = c;
-  for (char c = 'a'; c <= 'z'; ++c) out[static_cast<size_t>(c)] = out[static_cast<size_t>(c - 'a' + 'A')] = c;
-  out['\''] = '\'';
-  return out;
-}();
-
-struct Token {
-  std::string_view text;
-  uint64_t letters = 0;  ///< a bit for each letter in it
-};
-
-/// The tokens of one text. Made once and read into again and again: no allocation but the first ones.
-class Tokens {
- public:
-  std::span<const Token> read(std::string_view text) {
-    folded_.resize(text.size());  // folding never lengthens
-    tokens_.clear();
-    begin_ = end_ = 0;
-    letters_ = 0;
-    for (size_t i = 0; i < text.size(); ++i) {
-      const auto byte = static_cast<unsigned char>(text[i]);
-      if (byte < 0x80) {
-        const char c = kFolded[byte];
-        if (c == 0)
-          finish();
-        else if (c != '\'')
-          put(c);
-      } else if (byte >= 0xC3 && byte <= 0xC5 && i + 1 < text.size()) {
-        const uint32_t code = (byte & 0x1Fu) << 6 | (static_cast<unsigned char>(text[++i]) & 0x3Fu);
-        if (const char letter = plain_letter(code))
-          put(letter);
-        else
-          finish();
-      } else {
-        put(static_cast<char>(byte));  // another script: compared byte by byte
-      }
-    }
-    finish();
-    return tokens_;
-  }
-
- private:
-  void put(char c) {
-    folded_[end_++] = c;
-    letters_ |= uint64_t{1} << (static_cast<unsigned char>(c) & 63);
-  }
-  void finish() {
-    if (end_ > begin_) tokens_.push_back({std::string_view(folded_).substr(begin_, end_ - begin_), letters_});
-    begin_ = end_;
-    letters_ = 0;
-  }
-
-  std::string folded_;
-  std::vector<Token> tokens_;
-  size_t begin_ = 0, end_ = 0;
-  uint64_t letters_ = 0;
-};
-
-/// A token of the query.
-struct Wanted {
-  Token token;
-  EditDistance distance;
-};
-
-/// How well a title's token stands for a query's, 0 to 1.
-double likeness(const Wanted& wanted, const Token& found) {
-  const auto& [text, letters] = wanted.token;
-  if (letters == found.letters && text == found.text) return 1;
-  // An edit takes away or brings at most one letter, and a byte of length.
-  const size_t most = text.size() / 3;
-  if (static_cast<size_t>(std::popcount(letters & ~found.letters)) > most) return 0;
-  if (text.size() >= 3 && found.text.starts_with(text)) return 0.9;
-  if (found.text.size() > text.size() + most || text.size() > found.text.size() + most ||
-      static_cast<size_t>(std::popcount(found.letters & ~letters)) > most)
-    return 0;
-  const size_t edits = wanted.distance.to(found.text);
-  return edits > most ? 0 : 0.95 - 0.9 * static_cast<double>(edits) / static_cast<double>(text.size());
+/// Roman numbers up to 39 as decimal ones, in queries and titles alike; other words as they are.
+std::string_view decimal(std::string_view word, std::string& scratch) {
+  constexpr std::string_view kOnes[] = {"", "i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix"};
+  std::string_view rest = word;
+  int tens = 0;
+  while (tens < 3 && rest.starts_with('x')) rest.remove_prefix(1), ++tens;
+  const auto ones = std::ranges::find(kOnes, rest);
+  if (ones == std::end(kOnes) || word.empty()) return word;
+  scratch = std::to_string(10 * tens + (ones - std::begin(kOnes)));
+  return scratch;
 }
 
 }  // namespace
 
-std::vector<TitleMatch> find_titles(const Catalogue& catalogue, std::string_view query, int most) {
-  constexpr double kLeast = 0.6, kExact = 1e-3;
-  Tokens of_query, of_title;
-  std::vector<Wanted> wanted;
-  size_t letters = 0;
-  for (const Token& token : of_query.read(query)) {
-    wanted.push_back({token, EditDistance(token.text)});
-    letters += token.text.size();
+TitleIndex::Word TitleIndex::word_of(std::string_view text) {
+  Word word{text};
+  for (const char c : text) word.letters |= uint64_t{1} << (static_cast<unsigned char>(c) & 63);
+  return word;
+}
+
+int32_t TitleIndex::add(std::string_view text) {
+  const auto [place, added] = numbers_.try_emplace(std::string(text), static_cast<int32_t>(words_.size()));
+  if (added) words_.push_back(word_of(place->first));
+  return place->second;
+}
+
+TitleIndex::TitleIndex(std::span<const std::string> titles) {
+  Words words;
+  std::string scratch;
+  std::vector<int32_t> numbers;  // of the words of all titles, one after the other, each once in a title
+  std::vector<int64_t> ends;
+  for (const std::string& title : titles) {
+    const size_t begin = numbers.size();
+    const auto found = words.read(title);
+    for (const std::string_view word : found) {
+      const int32_t number = add(decimal(word, scratch));
+      if (std::find(numbers.begin() + static_cast<std::ptrdiff_t>(begin), numbers.end(), number) == numbers.end())
+        numbers.push_back(number);
+    }
+    ends.push_back(static_cast<int64_t>(numbers.size()));
+    lengths_.push_back(static_cast<int32_t>(found.size()));
+  }
+  offsets_.assign(words_.size() + 1, 0);
+  for (const int32_t number : numbers) ++offsets_[static_cast<size_t>(number) + 1];
+  for (size_t w = 0; w < words_.size(); ++w) offsets_[w + 1] += offsets_[w];
+  titles_.resize(numbers.size());
+  std::vector<int64_t> next(offsets_.begin(), offsets_.end() - 1);
+  int64_t n = 0;
+  for (size_t title = 0; title < ends.size(); ++title)
+    for (; n < ends[title]; ++n)
+      titles_[static_cast<size_t>(next[static_cast<size_t>(numbers[static_cast<size_t>(n)])]++)] =
+          static_cast<int32_t>(title);
+}
+
+std::vector<TitleMatch> TitleIndex::find(std::string_view query, int most) const { return search(query, most, true); }
+
+std::vector<TitleMatch> TitleIndex::nearest(std::string_view query, int most) const {
+  return search(query, most, false);
+}
+
+/// The query's words; one that no title has is cut in two where both parts are words: "toystory".
+std::vector<std::string_view> TitleIndex::words_of(std::string_view query, std::string& folded) const {
+  Words words;
+  std::string scratch;
+  const auto known = [&](std::string_view word) { return numbers_.contains(std::string(word)); };
+  std::vector<size_t> ends;
+  const auto put = [&](std::string_view word) {
+    folded += decimal(word, scratch);
+    ends.push_back(folded.size());
+  };
+  for (const std::string_view word : words.read(query)) {
+    size_t cut = word.size();
+    for (size_t at = 2; at + 2 <= word.size() && cut == word.size() && !known(word); ++at)
+      if (known(word.substr(0, at)) && known(word.substr(at))) cut = at;
+    put(word.substr(0, cut));
+    if (cut < word.size()) put(word.substr(cut));
+  }
+  std::vector<std::string_view> out;
+  size_t begin = 0;
+  for (const size_t end : ends) {
+    out.push_back(std::string_view(folded).substr(begin, end - begin));
+    begin = end;
+  }
+  return out;
+}
+
+std::vector<TitleMatch> TitleIndex::search(std::string_view query, int most, bool strict) const {
+  constexpr double kExact = 1e-3;
+  std::string folded;
+  const auto wanted = words_of(query, folded);
+  std::vector<double> sums(lengths_.size()), best(lengths_.size());
+  std::vector<int32_t> touched;
+  for (const std::string_view text : wanted) {
+    const EditDistance distance(text);
+    const Word word = word_of(text);
+    const size_t edits_allowed = strict ? text.size() / 3 : text.size();
+    // How well a title's word stands for this one, 0 to 1.
+    const auto likeness = [&](const Word& found) -> double {
+      if (word.letters == found.letters && text == found.text) return 1;
+      // An edit takes away or brings at most one letter, and a byte of length.
+      if (static_cast<size_t>(std::popcount(word.letters & ~found.letters)) > edits_allowed) return 0;
+      if (text.size() >= 3 && found.text.starts_with(text)) return 0.9;
+      if (found.text.size() > text.size() + edits_allowed || text.size() > found.text.size() + edits_allowed ||
+          static_cast<size_t>(std::popcount(found.letters & ~word.letters)) > edits_allowed)
+        return 0;
+      const size_t edits = distance.to(found.text);
+      if (edits > edits_allowed) return 0;
+      return std::max(0., 0.95 - 0.9 * static_cast<double>(edits) / static_cast<double>(text.size()));
+    };
+    touched.clear();
+    for (size_t w = 0; w < words_.size(); ++w) {
+      const double like = likeness(words_[w]);
+      if (like == 0) continue;
+      for (int64_t t = offsets_[w]; t < offsets_[w + 1]; ++t) {
+        double& of_title = best[static_cast<size_t>(titles_[static_cast<size_t>(t)])];
+        if (of_title == 0) touched.push_back(titles_[static_cast<size_t>(t)]);
+        of_title = std::max(of_title, like);
+      }
+    }
+    for (const int32_t title : touched) {
+      sums[static_cast<size_t>(title)] += best[static_cast<size_t>(title)] * static_cast<double>(text.size());
+      best[static_cast<size_t>(title)] = 0;
+    }
   }
   std::vector<TitleMatch> matches;
-  if (letters == 0) return matches;
-  for (size_t item = 0; item < catalogue.titles.size(); ++item) {
-    const auto tokens = of_title.read(catalogue.titles[item]);
-    double sum = 0;
-    size_t left = letters;
-    for (const Wanted& word : wanted) {
-      const size_t length = word.token.text.size();
-      double best = 0;
-      for (const Token& found : tokens) best = std::max(best, likeness(word, found));
-      sum += best * static_cast<double>(length);
-      left -= length;
-      if (sum + static_cast<double>(left) < kLeast * static_cast<double>(letters)) break;  // cannot become a match
-    }
-    const double similarity = sum / static_cast<double>(letters) -
-                              kExact * static_cast<double>(tokens.size()) / static_cast<double>(wanted.size());
-    if (similarity >= kLeast) matches.push_back({static_cast<int32_t>(item), similarity});
+  for (size_t title = 0; title < sums.size(); ++title) {
+    if (sums[title] == 0) continue;
+    const double similarity = sums[title] / static_cast<double>(folded.size()) -
+                              kExact * static_cast<double>(lengths_[title]) / static_cast<double>(wanted.size());
+    if (!strict || similarity >= kLeast) matches.push_back({static_cast<int32_t>(title), similarity});
   }
   const auto kept = std::min(static_cast<size_t>(std::max(0, most)), matches.size());
   std::partial_sort(matches.begin(), matches.begin() + static_cast<std::ptrdiff_t>(kept), matches.end(),
@@ -148,6 +154,16 @@ std::vector<TitleMatch> find_titles(const Catalogue& catalogue, std::string_view
                     });
   matches.resize(kept);
   return matches;
+}
+
+std::string no_title_like(const TitleIndex& index, std::span<const std::string> titles, std::string_view query) {
+  std::string out = "no title is like '" + printable(query) + "'";
+  const char* before = "; the nearest are '";
+  for (const TitleMatch& match : index.nearest(query, 3)) {
+    out += before + printable(titles[static_cast<size_t>(match.item)]) + "'";
+    before = ", '";
+  }
+  return out;
 }
 
 }  // namespace kindred

@@ -1,21 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
-// Looking up an item by what a person types: an exact id wins over a title, an exact title over a similar one.
+// Finding titles by what a person types. Words are compared without case, accents and punctuation, in any order; a word
+// may be misspelt (optimal string alignment, at most a third of its letters), a beginning, or two in one; IV is 4. So
+// "the matirx" finds "Matrix, The (1999)", and "star wars 4" "Star Wars: Episode IV - A New Hope (1977)".
 #pragma once
+#include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
-
-#include "engine/core/catalogue.hpp"
 
 namespace kindred {
 
 struct TitleMatch {
   int32_t item = -1;
-  double similarity = 0;  ///< 1: equal but for case, accents and punctuation
+  double similarity = 0;  ///< near 1: every word typed is there
 };
 
-/// The best matches, best first. Tokens are compared without case, accents and punctuation; a token of the query may be
-/// misspelt or a prefix. Cost: O(titles) with early exit by length and letters.
-std::vector<TitleMatch> find_titles(const Catalogue& catalogue, std::string_view query, int most);
+/// The different words of all titles, and where each stands. Building takes O(letters); a search looks at each
+/// different word once, then at the titles of those that are alike.
+class TitleIndex {
+ public:
+  explicit TitleIndex(std::span<const std::string> titles);
+  TitleIndex(const TitleIndex&) = delete;
+  TitleIndex& operator=(const TitleIndex&) = delete;
+
+  /// The best matches, best first, ties by item; none where no title is like the query.
+  std::vector<TitleMatch> find(std::string_view query, int most) const;
+  /// What comes nearest, however far: for the message where find() gives nothing.
+  std::vector<TitleMatch> nearest(std::string_view query, int most) const;
+
+ private:
+  struct Word {
+    std::string_view text;
+    uint64_t letters = 0;  ///< a bit for each byte in it, modulo 64
+  };
+  static Word word_of(std::string_view text);
+  int32_t add(std::string_view text);
+  std::vector<std::string_view> words_of(std::string_view query, std::string& folded) const;
+  std::vector<TitleMatch> search(std::string_view query, int most, bool strict) const;
+
+  std::vector<Word> words_;
+  std::unordered_map<std::string, int32_t> numbers_;  ///< of the words, which look into its keys
+  std::vector<int64_t> offsets_;                      ///< word w stands in titles_[offsets_[w], offsets_[w + 1])
+  std::vector<int32_t> titles_;
+  std::vector<int32_t> lengths_;  ///< words of each title
+};
+
+/// "no title is like 'juminji'; the nearest are …": for where find() gives nothing.
+std::string no_title_like(const TitleIndex& index, std::span<const std::string> titles, std::string_view query);
 
 }  // namespace kindred
