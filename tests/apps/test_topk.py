@@ -334,7 +334,7 @@ WRONG = [
     (("--history", ""), "--history: names nobody and nothing"),
     (("--score", ""), "cannot read"),
     (("--users", "@missing"), "missing: cannot read"),
-    (("--items", "zzzzqqq"), "--items: 'zzzzqqq' is no item's id and like no title"),
+    (("--items", "zzzzqqq"), "--items: no title is like 'zzzzqqq'; the nearest are '"),
     (("--history", "3:five"), "--history: '3:five': expected item:value"),
     (("--history", "3:nan"), "--history: '3:nan': expected item:value"),
     (("--history", "3:-1"), "the value -1 is below 0"),
