@@ -3,6 +3,7 @@
 #include "kernels/detail/dense.hpp"
 
 #include <oneapi/dnnl/dnnl.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <cmath>
@@ -72,8 +73,10 @@ void gemm(Context& ctx, float alpha, MatrixView<const float> a, Transpose ta, Ma
 
 void gram(Context& ctx, MatrixView<const float> a, MatrixView<float> out) {
   const int64_t d = a.cols, square = d * d, blocks = (a.rows + kGramRows - 1) / kGramRows;
-  if (blocks <= 1) {
-    sgemm(true, false, d, d, a.rows, 1, a.data, d, a.data, d, 0, out.data, d);
+  if (blocks <= 1) {  // in the pool, where oneDNN has one thread
+    parallel_for(ctx, 1, 1, [&](int64_t, int64_t, int) {
+      sgemm(true, false, d, d, a.rows, 1, a.data, d, a.data, d, 0, out.data, d);
+    });
     return;
   }
   const int64_t shards = gram_shards(a.rows, d);
@@ -142,6 +145,19 @@ void symmetric_eigen(Context&, MatrixView<const float> symmetric, VectorView<flo
 
 }  // namespace cpu
 
+void detail::expect_room_for_blas() {
+  constexpr size_t kBytes = size_t{132} << 20;
+  static const bool checked = [] {
+    void* const room = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (room == MAP_FAILED)
+      throw OutOfMemory("cpu: out of memory: OpenBLAS wants " + format_bytes(kBytes) +
+                        " of address space, and this process may not have them; raise its limit (ulimit -v)");
+    munmap(room, kBytes);
+    return true;
+  }();
+  static_cast<void>(checked);
+}
+
 void detail::symmetric_eigen_host(std::span<const float> symmetric, std::span<float> values, std::span<float> vectors) {
   const int d = static_cast<int>(values.size());
   const auto size = static_cast<size_t>(d);
@@ -154,6 +170,7 @@ void detail::symmetric_eigen_host(std::span<const float> symmetric, std::span<fl
   work_size = static_cast<int>(best), iwork_size = ibest;
   std::vector<double> work(static_cast<size_t>(work_size));
   std::vector<int> iwork(static_cast<size_t>(iwork_size));
+  expect_room_for_blas();
   dsyevd_("V", "U", &d, a.data(), &d, w.data(), work.data(), &work_size, iwork.data(), &iwork_size, &info);
   if (info != 0) throw NumericError("symmetric_eigen: no convergence", -1);
   // LAPACK's columns, column after column, are our rows.

@@ -6,6 +6,9 @@
 #include "kernels/dense.hpp"
 
 namespace kindred::detail {
+/// Before a call of LAPACK: OpenBLAS takes 128 MiB at its first work, and where the process may not have them it asks
+/// again for ever. Throws OutOfMemory there.
+void expect_room_for_blas();
 /// symmetric_eigen in host memory, for both backends. Throws NumericError where LAPACK does not converge.
 void symmetric_eigen_host(std::span<const float> symmetric, std::span<float> values, std::span<float> vectors);
 }  // namespace kindred::detail

@@ -123,6 +123,8 @@ CALLS = [
     ("kindred-topk", ("MODEL", "--all-users", "--threads", "999999"), "threads: expected 0 (all cores) to 1024"),
     ("kindred-topk", ("MODEL", "--all-users", "--threads", "-1"), "threads: expected 0 (all cores) to 1024"),
     ("kindred-topk", ("MODEL", "--users", "nobody"), "--users: user 'nobody' is not in the model (30 users"),
+    ("kindred-topk", ("MODEL", "--users", os.fsdecode(b"caf\xe9")), "--users: user 'caf\\xe9' is not in the model"),
+    ("kindred-topk", ("MODEL", "--all-users", os.fsdecode(b"--\xff")), "--\\xff"),
     ("kindred-topk", ("MODEL", "--all-users", "--bogus"), "--bogus"),
     ("kindred-topk", ("MODEL", "--all-users", "--to", "sqlite:c.toml"), "c.toml: not a SQLite database"),
     ("kindred-topk", ("MODEL",), "xactly 1 option"),
@@ -355,6 +357,25 @@ def test_too_little_memory(run, folder):
         one_line(done, "kindred-topk", 1, "memory")
         assert not (folder / "out.csv").exists()
     assert 1 in codes and codes[-1] == 0
+
+
+def test_too_little_memory_to_fit(run, folder):
+    """OpenBLAS asks for its buffer for ever where it cannot have it: the program must not come to that."""
+    (folder / "c.toml").write_text(CONFIG.replace("factors = 8", "factors = 1024").replace("epochs = 2", "epochs = 1"))
+
+    def ask(mib, *arguments):
+        return run("kindred-train", *arguments, cwd=folder, code=None, timeout=60,
+                   preexec_fn=limited(resource.RLIMIT_AS, mib << 20))
+
+    starts = next(mib for mib in range(60, 1000, 10) if ask(mib, "--version").returncode == 0)
+    said = []
+    for mib in range(starts + 10, 1000, 20):
+        done = ask(mib, "c.toml", "--force")
+        if done.returncode == 0:
+            break
+        one_line(done, "kindred-train", 1, "memory")
+        said.append(done.stderr.splitlines()[-1])
+    assert done.returncode == 0 and any("OpenBLAS" in line for line in said), said
 
 
 def test_threads_that_cannot_be_started(run, model):
