@@ -2,6 +2,7 @@
 #include "apps/common.hpp"
 
 #include <poll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -10,6 +11,7 @@
 #include <new>
 
 #include "apps/describe.hpp"
+#include "engine/core/error.hpp"
 #include "engine/core/interrupt.hpp"
 #include "engine/core/log.hpp"
 #include "engine/core/output.hpp"
@@ -17,15 +19,25 @@
 namespace kindred {
 namespace {
 
+constexpr size_t kLongestMessage = 4000;
+
 int fail(const std::string& program, const std::string& message, int code) {
   clear_progress_line();
-  std::fprintf(stderr, "%s: %s\n", program.c_str(), message.c_str());
+  std::fprintf(stderr, "%s: %s\n", program.c_str(), printable(message, kLongestMessage).c_str());
   return code;
 }
 
 bool reader_has_left() {
   pollfd out{STDOUT_FILENO, POLLOUT, 0};
   return ::poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
+}
+
+/// What the process may have, where that is less than what the machine has.
+std::string allowance() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return "";
+  return ": this process may have " + format_bytes(static_cast<int64_t>(limit.rlim_cur)) +
+         " of address space (ulimit -v)";
 }
 
 }  // namespace
@@ -47,10 +59,17 @@ int run_program(const std::string& program, const std::function<int()>& body) {
   } catch (const InvalidArgument& error) {
     return fail(program, error.what(), 2);
   } catch (const std::bad_alloc&) {
-    return fail(program, "out of memory; use less data, fewer factors or a larger machine", 1);
+    return fail(program, "out of memory" + allowance() + "; use less data, fewer factors or a larger machine", 1);
   } catch (const std::exception& error) {
     return fail(program, error.what(), 1);
   }
+}
+
+void add_compute_options(CLI::App& app, std::string& device, int& threads) {
+  CLI::Option* const options[] = {app.add_option("--device", device, "auto | cpu | cuda | cuda:N"),
+                                  app.add_option("--threads", threads, "CPU threads, 0: all")};
+  if (device.empty()) return;
+  for (CLI::Option* option : options) option->capture_default_str();
 }
 
 bool parse_command_line(CLI::App& app, int argc, char** argv) {

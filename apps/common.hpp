@@ -20,4 +20,8 @@ int run_program(const std::string& program, const std::function<int()>& body);
 /// InputError for a wrong call.
 bool parse_command_line(CLI::App& app, int argc, char** argv);
 
+/// --device and --threads; what the variables hold is said to be the default, but for an empty device, which leaves
+/// both to the config.
+void add_compute_options(CLI::App& app, std::string& device, int& threads);
+
 }  // namespace kindred

@@ -43,8 +43,7 @@ int main(int argc, char** argv) {
         ->check(CLI::IsMember({"csv", "adjacency"}));
     app.add_option("--columns", request.columns, "Of lists, where they are named otherwise: user=uid,item=iid,score=s")
         ->delimiter(',');
-    app.add_option("--device", request.device, "auto | cpu | cuda | cuda:N")->capture_default_str();
-    app.add_option("--threads", request.threads, "CPU threads, 0: all")->capture_default_str();
+    add_compute_options(app, request.device, request.threads);
     if (parse_command_line(app, argc, argv)) answer(std::move(request));
     return 0;
   });

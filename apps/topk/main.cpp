@@ -53,8 +53,7 @@ int main(int argc, char** argv) {
     app.add_flag("--include-seen", options.include_seen, "Also what a user has already had");
     app.add_flag("--include-held-out", options.include_held_out, "Also what was held out for validation and test");
     app.add_flag("--explain", options.explain, "The past interactions that speak most for each item");
-    app.add_option("--device", options.device, "auto | cpu | cuda | cuda:N")->capture_default_str();
-    app.add_option("--threads", options.threads, "CPU threads, 0: all")->capture_default_str();
+    add_compute_options(app, options.device, options.threads);
     if (parse_command_line(app, argc, argv)) answer(options);
     return 0;
   });

@@ -27,8 +27,7 @@ int main(int argc, char** argv) {
     auto* resume = app.add_flag("--resume", request.resume, "Go on with an interrupted run");
     app.add_flag("--force", request.force, "Replace an earlier run")->excludes(resume);
     app.add_flag("--dry-run", dry, "Read and split the data, print shapes and the resolved config, train nothing");
-    auto* device_option = app.add_option("--device", device, "auto | cpu | cuda | cuda:N");
-    auto* threads_option = app.add_option("--threads", threads, "CPU threads, 0: all");
+    add_compute_options(app, device, threads);
     app.add_flag("--quiet", quiet, "Warnings and errors only");
     auto* help = app.add_option("--help-config", help_section,
                                 "The config's keys, of one section or all; 'markdown' for the page")
@@ -41,8 +40,8 @@ int main(int argc, char** argv) {
     if (config_file.empty()) throw InputError("which CONFIG.toml? --help lists what may be asked");
     if (quiet) start_logging("kindred-train", true);
     if (!out.empty()) set.push_back("output=" + to_toml({out, 0}));
-    if (device_option->count() > 0) set.push_back("device=" + to_toml({device, 0}));
-    if (threads_option->count() > 0) set.push_back("threads=" + std::to_string(threads));
+    if (app.count("--device") > 0) set.push_back("device=" + to_toml({device, 0}));
+    if (app.count("--threads") > 0) set.push_back("threads=" + std::to_string(threads));
     const Config config = load_config(config_file, set);
     if (dry) {
       std::fputs(dry_run(config).c_str(), stdout);

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "engine/core/edit_distance.hpp"
+#include "engine/core/utf8.hpp"
 
 namespace kindred {
 namespace {
@@ -37,16 +38,20 @@ std::string did_you_mean(std::string_view name, std::span<const std::string> can
 
 std::string printable(std::string_view text, size_t most) {
   std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    if (out.size() >= most && (byte & 0xC0) != 0x80) return out + "…";
-    if (byte < 0x20 || byte == 0x7F) {
+  while (!text.empty()) {
+    if (out.size() >= most) return out + "…";
+    const Character c = first_character(text);
+    const size_t bytes = c.valid ? c.bytes : 1;
+    const bool control = c.code < 0x20 || (c.code >= 0x7F && c.code < 0xA0);
+    for (const char byte : text.substr(0, bytes)) {
       char escaped[8];
-      std::snprintf(escaped, sizeof escaped, "\\x%02x", byte);
-      out += byte == '\n' ? "\\n" : byte == '\t' ? "\\t" : byte == '\r' ? "\\r" : escaped;
-    } else {
-      out += text[i];
+      std::snprintf(escaped, sizeof escaped, "\\x%02x", static_cast<unsigned char>(byte));
+      if (c.valid && !control)
+        out += byte;
+      else
+        out += byte == '\n' ? "\\n" : byte == '\t' ? "\\t" : byte == '\r' ? "\\r" : escaped;
     }
+    text.remove_prefix(bytes);
   }
   return out;
 }

@@ -36,7 +36,8 @@ std::string nearest(std::string_view name, std::span<const std::string> candidat
 /// "; did you mean 'x'?" or "" where nothing is near.
 std::string did_you_mean(std::string_view name, std::span<const std::string> candidates);
 
-/// Text for a one-line message: control characters escaped, at most `most` bytes, cut between characters with "…".
+/// Text for a one-line message: control characters and bytes that are no UTF-8 escaped, at most `most` bytes, cut
+/// between characters with "…".
 std::string printable(std::string_view text, size_t most = 60);
 
 }  // namespace kindred

@@ -83,7 +83,7 @@ bool progress_line_open = false;
 
 std::string field(std::string_view key, std::string_view value) {
   const bool plain = !value.empty() && value.find_first_of(" \"=\t\n") == std::string_view::npos;
-  if (plain) return fmt::format("{}={}", key, value);
+  if (plain) return fmt::format("{}={}", key, printable(value, kLongestLine));
   std::string escaped;
   for (const char c : value) {
     if (c == '"' || c == '\\') escaped += '\\';

@@ -48,6 +48,12 @@ TEST(Printable, EscapesControlCharactersAndKeepsUtf8) {
   EXPECT_EQ(printable("a\nb\tc\rd"), "a\\nb\\tc\\rd");
   EXPECT_EQ(printable(std::string_view("\0\x1b[31m\x7f", 7)), "\\x00\\x1b[31m\\x7f");
   EXPECT_EQ(printable("東京物語"), "東京物語");
+  EXPECT_EQ(printable("\xc2\x9b"), "\\xc2\\x9b");  // U+009B begins a command to terminals
+}
+
+TEST(Printable, EscapesWhatIsNoUtf8) {
+  EXPECT_EQ(printable("caf\xe9"), "caf\\xe9");
+  EXPECT_EQ(printable("\xff\xc3\xa9\xc3"), "\\xffé\\xc3");
 }
 
 TEST(Printable, CutsBetweenCharacters) {
