@@ -11,6 +11,7 @@
 #include "engine/core/output.hpp"
 #include "engine/recommend/rank.hpp"
 #include "engine/recommend/recommender.hpp"
+#include "engine/recommend/streaming.hpp"
 #include "engine/store/model_file.hpp"
 #include "engine/store/sinks.hpp"
 #include "engine/store/text.hpp"
@@ -18,7 +19,6 @@
 namespace kindred {
 namespace {
 
-constexpr size_t kBatch = 4096;   // users answered at a time
 constexpr size_t kReasons = 3;    // named for each item
 constexpr size_t kPairs = 65536;  // pairs scored at a time
 
@@ -91,10 +91,8 @@ class Answer {
   template <class Ask, class Explain>
   void stream(const People& who, const Ask& ask, const Explain& explain) {
     const auto out = sink("user", *model_.items, &model_.catalogue, who.rows.size());
-    Progress progress("answering", static_cast<int64_t>(who.rows.size()), "users");
-    for (size_t begin = 0; begin < who.rows.size(); begin += kBatch) {
-      check_interrupt();
-      const auto rows = std::span(who.rows).subspan(begin, std::min(kBatch, who.rows.size() - begin));
+    in_batches("answering", who.rows.size(), options_.to != "-", [&](size_t begin, size_t count) {
+      const auto rows = std::span(who.rows).subspan(begin, count);
       std::vector<std::string> names, reasons;
       for (size_t q = begin; q < begin + rows.size(); ++q)
         names.push_back(who.names.empty() ? model_.users->text(who.rows[q]) : who.names[q]);
@@ -103,8 +101,7 @@ class Answer {
         add_reasons(
             lists.row(static_cast<int64_t>(q)), [&](auto items) { return explain(begin + q, items); }, reasons);
       write(*out, names, rows, lists, reasons);
-      if (options_.to != "-") progress.update(static_cast<int64_t>(begin + rows.size()));
-    }
+    });
     finish(*out);
   }
 
@@ -135,12 +132,10 @@ class Answer {
     if (!options_.include_seen) {
       if (model_.history.rows() == 0)
         log_warning("the model file keeps no history: what users have had is not left out", {});
-      else
-        filters_.excluded.push_back(&model_.history);
+      filters_.excluded = seen_parts(model_);
     }
     if (!options_.include_held_out)
-      for (const HostCsr* part : {&model_.held_out_validation, &model_.held_out_test})
-        if (part->rows() > 0) filters_.excluded.push_back(part);
+      for (const HostCsr* part : held_out_parts(model_)) filters_.excluded.push_back(part);
     for_users(who, nullptr);
   }
 

@@ -41,7 +41,8 @@ class Model:
             self.user_bias, self.item_bias = table("users/bias", np.zeros(m)), table("items/bias", np.zeros(n))
             self.offset, self.scale = table("users/offset", np.zeros(m)), table("users/scale", np.ones(m))
             self.count, self.mean = table("items/count", np.zeros(n)), table("items/mean", np.zeros(n))
-            self.seen = [self.csr(file, name) for name in ("history", "held_out/validation", "held_out/test")]
+            parts = ("history", "held_out/validation", "held_out/test", "held_out/given")
+            self.seen = [self.csr(file, name) for name in parts]
             self.fold_in = dict(file["fold_in"].attrs) if "fold_in" in file else {}
             self.normalization = dict(file["fold_in/normalization"].attrs) if "fold_in/normalization" in file else {}
             self.normal_items = table("fold_in/normalization/items", np.zeros(n))

@@ -73,6 +73,7 @@ struct FittedModel {
   std::vector<float> item_mean;     ///< mean train value of each item
   HostCsr history;                  ///< what the model was fitted on; rows() == 0: not kept
   HostCsr held_out_validation, held_out_test;
+  HostCsr held_out_given;  ///< of users whom train does not hold: what is folded in to judge them; rows() == 0: none
   Catalogue catalogue;
 
   std::string config_toml, metrics_json;  ///< as in the run folder

@@ -105,7 +105,7 @@ Contender judge_model(Context& ctx, const std::filesystem::path& path, const Tri
     return part ? over_ids(*part, *model.users, *model.items) : HeldOut{};
   };
   HeldOut test = over(files.test);
-  if (files.test.empty()) test.matrix = model.held_out_test;
+  if (files.test.empty()) test.matrix = model.held_out_test, test.given = model.held_out_given;
   if (test.matrix.rows() == 0) throw InputError(path.string() + ": keeps no test part; name one with --test FILE");
   if (files.test.empty() && !files.train.empty())
     throw InputError("--train: the model's own test part goes with its own history; name a part with --test too");

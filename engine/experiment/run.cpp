@@ -77,12 +77,14 @@ KeepHistory history_kept(const std::string& word) {
 void check_values(const Config& config, const PreparedData& data) {
   if (config.model != "als") return;
   const auto check = [&](const HostCsr& part) {
-    if (config.als.feedback == "implicit" && !data.first_negative.empty() &&
-        std::ranges::any_of(part.values, [](float v) { return v < 0; }))
+    try {
+      check_als_values(*data.train.users, *data.train.items, part, config.als);
+    } catch (const InputError&) {
+      if (data.first_negative.empty()) throw;
       throw InputError(data.first_negative +
                        "; implicit feedback needs values of 0 and more: leave others out with data.min_value = 0.0, or "
                        "set model.feedback = \"explicit\"");
-    check_als_values(*data.train.users, *data.train.items, part, config.als);
+    }
   };
   check(data.train.matrix);
   check(data.validation.given);
@@ -137,11 +139,12 @@ void move_to_train(PreparedData& data, HeldOut& part) {
   part.given = part.matrix = HostCsr{};
 }
 
-/// All that was not in train, as the model file keeps it.
-HostCsr whole(const Interactions& train, HeldOut& part) {
-  if (part.given.rows() == 0) return std::move(part.matrix);
-  const Interactions given{train.users, train.items, std::move(part.given), {}, {}, {}};
-  return merge(given, part.matrix).matrix;
+/// What is given of held-out users' histories, in both parts.
+HostCsr all_given(const Interactions& train, PreparedData& parts) {
+  HostCsr &of_validation = parts.validation.given, &of_test = parts.test.given;
+  if (of_validation.rows() == 0) return std::move(of_test);
+  if (of_test.rows() == 0) return std::move(of_validation);
+  return merge({train.users, train.items, std::move(of_validation), {}, {}, {}}, of_test).matrix;
 }
 
 /// What a round found: metrics.json of a run of one round, but for what is known only after the export.
@@ -298,8 +301,9 @@ RunResult train_into(RunFolder& folder, const Config& config, Context& ctx, Prep
     FittedModel& model = rounds.model;
     model.name = config.name;
     model.catalogue = std::move(parts.catalogue);
-    model.held_out_validation = whole(parts.train, parts.validation);
-    model.held_out_test = whole(parts.train, parts.test);
+    model.held_out_validation = std::move(parts.validation.matrix);
+    model.held_out_test = std::move(parts.test.matrix);
+    model.held_out_given = all_given(parts.train, parts);
     model.history = std::move(parts.train.matrix);
     model.config_toml = config.resolved;
     model.metrics_json = dump(metrics, -1);

@@ -28,7 +28,7 @@ std::vector<std::string> paths() {
                                   "/meta",
                                   "/meta/config",
                                   "/meta/metrics"};
-  for (const char* matrix : {"/items/tags", "/history", "/held_out/validation", "/held_out/test"})
+  for (const char* matrix : {"/items/tags", "/history", "/held_out/validation", "/held_out/test", "/held_out/given"})
     for (const char* part : {"", "/indptr", "/indices", "/data"}) all.push_back(std::string(matrix) + part);
   all.push_back("/items/tags/names");
   return all;

@@ -269,6 +269,7 @@ FittedModel read_model(const Reader& reader, const LoadParts& parts) {
     if (reader.has("/history")) model.history = read_csr(reader, "/history", users, items);
     if (reader.has("/held_out/validation"))
       model.held_out_validation = read_csr(reader, "/held_out/validation", users, items);
+    if (reader.has("/held_out/given")) model.held_out_given = read_csr(reader, "/held_out/given", users, items);
     if (reader.has("/held_out/test")) model.held_out_test = read_csr(reader, "/held_out/test", users, items);
   }
   model.config_toml = reader.scalar_text("/meta/config");

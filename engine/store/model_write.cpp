@@ -171,10 +171,13 @@ std::string save_model(const FittedModel& model, const std::filesystem::path& pa
   if (history != KeepHistory::kNone) {
     const bool values = history == KeepHistory::kValues;
     if (model.history.rows() > 0) write_csr(writer, "/history", model.history, values);
-    if (model.held_out_validation.rows() > 0 || model.held_out_test.rows() > 0) writer.group("/held_out");
-    if (model.held_out_validation.rows() > 0)
-      write_csr(writer, "/held_out/validation", model.held_out_validation, values);
-    if (model.held_out_test.rows() > 0) write_csr(writer, "/held_out/test", model.held_out_test, values);
+    const std::pair<const char*, const HostCsr*> held_out[] = {{"/held_out/validation", &model.held_out_validation},
+                                                               {"/held_out/test", &model.held_out_test},
+                                                               {"/held_out/given", &model.held_out_given}};
+    if (std::ranges::any_of(held_out, [](const auto& part) { return part.second->rows() > 0; }))
+      writer.group("/held_out");
+    for (const auto& [path_of_part, part] : held_out)
+      if (part->rows() > 0) write_csr(writer, path_of_part, *part, values);
   }
   writer.group("/meta");
   writer.text("/meta/config", model.config_toml, false);

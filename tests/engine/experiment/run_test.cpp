@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "engine/core/interrupt.hpp"
+#include "engine/experiment/contender.hpp"
 #include "engine/store/model_file.hpp"
 #include "tests/engine/experiment/small_run.hpp"
 
@@ -473,10 +474,19 @@ TEST_F(RunTest, WholeUsersAreHeldOut) {
   EXPECT_EQ(data.at("users_evaluated"), 15);
   const FittedModel fitted = model();
   EXPECT_EQ(fitted.history.nnz(), data.at("train"));
-  EXPECT_EQ(fitted.held_out_test.nnz(), 15 * 12);  // all that was not in train
-  EXPECT_EQ(fitted.held_out_validation.nnz(), 12 * 12);
+  EXPECT_EQ(fitted.held_out_test.nnz(), 15 * 2);
+  EXPECT_EQ(fitted.held_out_validation.nnz(), 12 * 2);
+  EXPECT_EQ(fitted.held_out_given.nnz(), 27 * 10);
   run_training(run_.config("[model]\ntype = \"popularity\"\n" + users, {}, "popular"));
   EXPECT_GT(metrics().at("test").at("recall@20").at("mean"), metrics("popular").at("test").at("recall@20").at("mean"));
+
+  // The model file has what it takes to judge it again.
+  Context ctx({.device = "cpu", .threads = 2});
+  EvaluateOptions options;
+  for (const char* metric : {"recall@20", "ndcg@10"}) options.metrics.push_back(parse_metric(metric));
+  const Contender again = judge(ctx, run_.folder() / "run", {}, options);
+  for (size_t m = 0; m < options.metrics.size(); ++m)
+    EXPECT_EQ(again.evaluation.values[m].mean, metrics().at("test").at(options.metrics[m].name()).at("mean"));
 
   run_training(run_.config(kSmall + users, {"train.refit=all"}, "refit"));
   run_training(run_.config(kSmall, {"split.protocol=none"}, "all"));

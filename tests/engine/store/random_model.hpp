@@ -127,6 +127,7 @@ inline FittedModel random_model(uint64_t seed, int64_t most_rows = 40) {
   if (chance()) model.history = random_csr(rng, users, items, chance());
   if (chance()) model.held_out_validation = random_csr(rng, users, items, chance());
   if (chance()) model.held_out_test = random_csr(rng, users, items, chance());
+  if (chance()) model.held_out_given = random_csr(rng, users, items, chance());
   if (chance())
     for (int64_t i = 0; i < items; ++i) model.catalogue.titles.push_back(random_text(rng, 30));
   if (chance()) {
@@ -196,6 +197,7 @@ inline void expect_equal(const FittedModel& a, const FittedModel& b) {
   expect_equal(a.history, b.history);
   expect_equal(a.held_out_validation, b.held_out_validation);
   expect_equal(a.held_out_test, b.held_out_test);
+  expect_equal(a.held_out_given, b.held_out_given);
   EXPECT_EQ(a.catalogue.titles, b.catalogue.titles);
   expect_equal(a.catalogue.tags, b.catalogue.tags);
   EXPECT_EQ(a.catalogue.tag_names, b.catalogue.tag_names);
