@@ -191,17 +191,36 @@ void bring_lists(Judge& judge, Recommender& recommender, const Filters& exclude)
   });
 }
 
-/// Every item's score for every user; what was seen is passed over by the judge.
-void bring_all_scores(Judge& judge, const Score& score, int64_t items) {
+/// visit(positions, scores of every item for the users there) for batches of ranked users.
+template <class Visit>
+void for_all_scores(const Judge& judge, Recommender& recommender, int64_t items, const Visit& visit) {
+  for_batches(judge, std::max<size_t>(1, kPairs / static_cast<size_t>(std::max<int64_t>(1, items))),
+              [&](std::span<const size_t> positions) {
+                std::vector<int32_t> users;
+                for (const size_t p : positions) users.push_back(judge.users()[p]);
+                visit(positions, recommender.score_all(users));
+              });
+}
+
+/// Every item's score for every user; what was seen is passed over by the judge. Positives are scored in the same way:
+/// they are held against the other items' scores, where the last bit decides.
+void bring_all_scores(Judge& judge, Recommender& recommender, int64_t items) {
+  if (judge.wants(MetricKind::kAucGlobal)) {
+    std::vector<float> positives;
+    for_all_scores(judge, recommender, items, [&](std::span<const size_t> positions, const HostMatrix& scores) {
+      for (size_t q = 0; q < positions.size(); ++q)
+        for (const int32_t item : judge.positives_of(positions[q]))
+          positives.push_back(scores.row(static_cast<int64_t>(q))[static_cast<size_t>(item)]);
+    });
+    judge.take_positives(std::move(positives));
+  }
   std::vector<int32_t> every(static_cast<size_t>(items));
   std::iota(every.begin(), every.end(), 0);
-  for_batches(judge, std::max<size_t>(1, kPairs / std::max<size_t>(1, every.size())),
-              [&](std::span<const size_t> positions) {
-                Scored all;
-                for (const size_t p : positions) all.add(judge.users()[p], every);
-                all.scores = score(all.users, all.items);
-                judge.take_candidates(positions, [&](size_t q) { return all.row(q); });
-              });
+  for_all_scores(judge, recommender, items, [&](std::span<const size_t> positions, const HostMatrix& scores) {
+    judge.take_candidates(positions, [&](size_t q) {
+      return ListRow{every, scores.row(static_cast<int64_t>(q)), true};
+    });
+  });
 }
 
 // ---- lists
@@ -306,13 +325,13 @@ Evaluation evaluate(Context& ctx, const FittedModel& model, const EvaluationData
   Judge judge(ctx, data, options, facts_of(model, data, options));
   Recommender recommender(ctx, model);
   const Score score = [&](auto users, auto items) { return recommender.score(users, items); };
-  if (judge.wants(MetricKind::kAucGlobal)) bring_positives(judge, score);
   if (options.only_negatives) {
+    if (judge.wants(MetricKind::kAucGlobal)) bring_positives(judge, score);
     if (judge.longest() > 0 || judge.wants(MetricScope::kCandidates)) bring_candidates(judge, score, true);
   } else {
     if (judge.longest() > 0)
       bring_lists(judge, recommender, {options.filter_seen ? data.seen : std::vector<const HostCsr*>{}});
-    if (judge.wants(MetricScope::kCandidates)) bring_all_scores(judge, score, model.num_items());
+    if (judge.wants(MetricScope::kCandidates)) bring_all_scores(judge, recommender, model.num_items());
   }
   if (judge.wants(MetricScope::kPairs)) bring_pairs(judge, data.held_out.matrix, score);
   Evaluation out = judge.finish();

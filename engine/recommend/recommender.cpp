@@ -344,6 +344,34 @@ std::vector<float> Recommender::score(std::span<const int32_t> users, std::span<
   return out;
 }
 
+HostMatrix Recommender::score_all(std::span<const int32_t> users) {
+  Impl& my = *impl_;
+  const int64_t items = my.model.num_items();
+  HostMatrix out(static_cast<int64_t>(users.size()), items);
+  if (std::get_if<Factors>(&my.model.scorer) == nullptr) {
+    const std::vector<int32_t> every = numbers(0, static_cast<size_t>(items));
+    for (size_t q = 0; q < users.size(); ++q)
+      std::ranges::copy(score(std::vector<int32_t>(every.size(), users[q]), every),
+                        out.row(static_cast<int64_t>(q)).begin());
+    return out;
+  }
+  const HostMatrix queries = gather(my.user_table(), users);
+  const Resident<float> rows(my.ctx, queries.data, "queries");
+  Matrix<float> products(my.ctx, out.rows, items, "scores");
+  gemm(my.ctx, 1, rows.matrix(queries.cols), Transpose::kNo, my.item_table.matrix(my.items->cols), Transpose::kYes, 0,
+       products.view());
+  download<float>(my.ctx, products.view().flat(), out.data);
+  my.ctx.wait();
+  for (size_t q = 0; q < users.size(); ++q) {
+    const auto row = out.row(static_cast<int64_t>(q));
+    const UserScale scale = my.scale_of(users[q]);
+    const float bias = my.user_bias(users[q]);
+    for (size_t i = 0; i < row.size(); ++i)
+      row[i] = my.finish(row[i] + (my.item_bias.empty() ? 0 : my.item_bias[i]), scale, bias);
+  }
+  return out;
+}
+
 HostMatrix Recommender::fold_in(const HostCsr& histories) {
   return fold_in_rows(impl_->ctx, impl_->model, histories).factors;
 }

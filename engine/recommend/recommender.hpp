@@ -71,6 +71,8 @@ class Recommender {
   /// Scores of pairs, on the model's scale (link, offset and scale applied). A user or item of -1 is not in the model:
   /// what is known of the other side and the mean remain.
   std::vector<float> score(std::span<const int32_t> users, std::span<const int32_t> items);
+  /// Scores of every item for users of the model: users x items. Cost: one product of matrices for models with factors.
+  HostMatrix score_all(std::span<const int32_t> users);
 
   /// Scores of a user's items split over the history, largest part first (Hu et al. 2008, section 5). With mean and
   /// item bias the parts add up to the score of the row that solves the history exactly against the model's item table

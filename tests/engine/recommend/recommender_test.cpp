@@ -158,6 +158,18 @@ TEST_P(Scores, OfPairs) {
   for (size_t e = 0; e < scores.size(); ++e) EXPECT_NEAR(scores[e], score_of(model, users[e], items[e]), kRounding);
 }
 
+TEST_P(Scores, OfAllItems) {
+  const FittedModel model = model_of(GetParam());
+  Context ctx({.device = "cpu", .threads = 2});
+  const std::vector<int32_t> users{4, 0, 32, 4};
+  const HostMatrix scores = Recommender(ctx, model).score_all(users);
+  ASSERT_EQ(scores.rows, 4);
+  ASSERT_EQ(scores.cols, 47);
+  for (int64_t q = 0; q < scores.rows; ++q)
+    for (int32_t i = 0; i < 47; ++i)
+      EXPECT_NEAR(scores.row(q)[static_cast<size_t>(i)], score_of(model, users[static_cast<size_t>(q)], i), kRounding);
+}
+
 TEST(Recommender, NothingExcludedGivesAll) {
   const FittedModel model = model_of(kShapes[0]);
   Context ctx({.device = "cpu", .threads = 2});
