@@ -10,8 +10,11 @@
 #include <filesystem>
 #include <fstream>
 
+#include "engine/core/error.hpp"
 #include "engine/core/log.hpp"
 #include "engine/data/input_files.hpp"
+#include "engine/data/reader.hpp"
+#include "engine/data/table.hpp"
 #include "kernels/dense.hpp"
 #include "kernels/memory.hpp"
 
@@ -93,28 +96,62 @@ ProcessMemory process_memory() {
   return {resident * sysconf(_SC_PAGESIZE), int64_t{usage.ru_maxrss} * 1024};
 }
 
+namespace {
+
+/// Rows of a text file of this size, from samples all over it: the first rows are seldom as long as the last.
+double count_rows(std::ifstream& file, double size, char row_mark) {
+  constexpr int kSamples = 16;
+  std::string sample(1 << 16, '\0');
+  double seen = 0, marks = 0;
+  for (int n = 0; n < kSamples; ++n) {
+    file.clear();
+    file.seekg(
+        static_cast<std::streamoff>(std::max(0.0, size - static_cast<double>(sample.size())) * n / (kSamples - 1)));
+    file.read(sample.data(), static_cast<std::streamsize>(sample.size()));
+    seen += static_cast<double>(file.gcount());
+    marks += static_cast<double>(std::count(sample.begin(), sample.begin() + file.gcount(), row_mark));
+  }
+  return seen > 0 ? size * marks / seen : 0;
+}
+
+/// Bytes that a row needs while the matrix is made: users, items and what else the file's columns give, first as the
+/// file has them, then in the matrix, which has the users once.
+int64_t row_bytes(const Config& config, const InputFile& input, std::ifstream& file) {
+  if (config.data.format == "adjacency") return 8 + 4;
+  std::string head(1 << 20, '\0');
+  file.read(head.data(), static_cast<std::streamsize>(head.size()));
+  head.resize(static_cast<size_t>(file.gcount()));
+  const std::vector<ColumnWish> wishes = interaction_wishes(config.data.columns);
+  const bool weighed = !config.data.utility.empty() || !config.data.events.empty();
+  const Layout layout = find_layout(head, input.path, wishes, config.data.text.quote);
+  const auto has = [&](size_t wish) { return layout.columns[wish].index >= 0; };
+  const int64_t values = has(2) || weighed ? 4 : 0, times = has(3) ? 8 : 0, kinds = has(4) || !input.event.empty();
+  return 4 + 2 * (4 + values + times + kinds);
+}
+
+}  // namespace
+
 ReadingEstimate estimate_reading(const Config& config) {
   ReadingEstimate out{.host_free = process_memory().resident + cpu_report().available_bytes};
-  const bool lines = config.data.format == "csv";
-  if (!lines && config.data.format != "adjacency") return out;
+  if (config.data.format != "csv" && config.data.format != "adjacency") return out;
   const InputFiles named =
       config.split.protocol == "files" ? InputFiles(config.split.files.train) : config.data.interactions;
+  out.host = process_memory().resident;
   for (const InputFile& input : expand(named)) {
     const std::filesystem::path path = input.path;
     std::error_code unreadable;
     const auto size = static_cast<double>(std::filesystem::file_size(path, unreadable));
     if (unreadable || path.extension() == ".gz") continue;
-    std::string head(1 << 20, '\0');
     std::ifstream file(path, std::ios::binary);
-    file.read(head.data(), static_cast<std::streamsize>(head.size()));
-    head.resize(static_cast<size_t>(file.gcount()));
-    if (head.empty()) continue;
-    // A row a line, or, in adjacency lists, one each space.
-    const auto seen = static_cast<double>(std::ranges::count(head, lines ? '\n' : ' '));
-    out.rows += static_cast<int64_t>(size * seen / static_cast<double>(head.size()));
+    try {
+      const int64_t bytes = row_bytes(config, input, file);
+      // A row a line, or, in adjacency lists, one each space.
+      const auto rows = static_cast<int64_t>(count_rows(file, size, config.data.format == "csv" ? '\n' : ' '));
+      out.rows += rows;
+      out.host += rows * bytes;
+    } catch (const InputError&) {  // said when the file is read
+    }
   }
-  // Rows are held twice on the way to the matrix: user, item, value and, where there are times, those.
-  out.host = process_memory().resident + 2 * out.rows * (lines ? 20 : 8);
   return out;
 }
 

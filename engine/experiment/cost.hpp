@@ -34,8 +34,8 @@ void log_cost(const RunCost& cost);
 /// The same as lines "key value" for --dry-run.
 std::string cost_text(const RunCost& cost);
 
-/// What reading takes, told before anything is read: from a file's size and its first MiB. rows is 0 where a file's
-/// size does not tell (standard input, compressed or binary files).
+/// What reading takes, told before anything is read: from a file's size, its columns and samples of its
+/// lines. rows is 0 where a file's size does not tell (standard input, compressed or binary files).
 struct ReadingEstimate {
   int64_t rows = 0, host = 0, host_free = 0;
   bool fits() const { return host <= host_free; }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """How well kindred-train tells its memory before it takes it: synthetic runs of several shapes on the CPU, what the log
-line after reading says against the measured peak of the process.
+line after reading says against the measured peak of the process; and what --dry-run says of reading before it reads.
 
 tests/bench/memory.py FOLDER [--shapes 138493x26744x20000000,2000000x100000x20000000] [--factors 128] [--write PAGE]
 FOLDER keeps the synthetic data. The evaluation is kept small; memory does not depend on it.
@@ -35,6 +35,19 @@ def run(folder, factors, settings):
     return told, measured
 
 
+def dry_run(folder):
+    """What --dry-run tells of reading, in MiB, against the peak of the program that then reads and splits nothing off."""
+    config = folder / "reading.toml"
+    config.write_text('[data]\ninteractions = "ratings.csv"\n[split]\nprotocol = "none"\n')
+    process = subprocess.Popen([report.BIN / "kindred-train", config, "--dry-run"], stdout=subprocess.PIPE,
+                               stderr=subprocess.DEVNULL, text=True)
+    text = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    assert status == 0, text
+    number, unit = re.search(r"reading takes ([\d.]+) (\w+) of", text).groups()
+    return float(number) * UNITS[unit] / (1 << 20), usage.ru_maxrss // 1024
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
@@ -49,7 +62,10 @@ def main():
         if not (folder / "ratings.csv").exists():
             subprocess.run([report.BIN / "kindred-data", "synth", folder, "--users", str(users), "--items", str(items),
                             "--interactions", str(interactions)], check=True)
-        for factors in options.factors.split(","):
+        told, measured = dry_run(folder)
+        rows.append((f"{users:,} x {items:,}", f"{interactions:,}", "", "reading (--dry-run)", f"{told:,.0f}",
+                     f"{measured:,}", f"{told / measured - 1:+.1%}"))
+        for factors in filter(None, options.factors.split(",")):
             for name, settings in VARIANTS.items():
                 told, measured = run(folder, int(factors), settings)
                 rows.append((f"{users:,} x {items:,}", f"{interactions:,}", factors, name, f"{told:,.0f}",

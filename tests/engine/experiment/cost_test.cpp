@@ -5,6 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engine/core/file.hpp"
+#include "tests/engine/support.hpp"
+
 namespace kindred {
 namespace {
 
@@ -53,6 +56,23 @@ TEST(RunCost, SaysHowManyFactorsWouldFit) {
   EXPECT_TRUE(cost_of(config, 40'000'000).fits());
   config.als.factors = 2 * some.fitting_factors;
   EXPECT_FALSE(cost_of(config, 40'000'000).fits());
+}
+
+// Later rows are longer: the beginning alone would tell a third too many.
+TEST(ReadingEstimate, LooksAtTheWholeFile) {
+  const test::TemporaryFolder folder;
+  std::string text = "user,item\n";
+  constexpr int kRows = 400'000;
+  for (int row = 0; row < kRows; ++row) text += std::to_string(int64_t{row} * row) + ",7\n";
+  write_file(folder / "r.csv", text);
+  Config config;
+  config.data.interactions = folder / "r.csv";
+  const ReadingEstimate told = estimate_reading(config);
+  EXPECT_NEAR(static_cast<double>(told.rows), kRows, 0.03 * kRows);
+  EXPECT_GT(told.host, 12 * told.rows);
+  EXPECT_THAT(told.text(), HasSubstr(" k interactions, reading takes "));
+  config.data.interactions = folder / "absent.csv";
+  EXPECT_EQ(estimate_reading(config).rows, 0);
 }
 
 TEST(RunCost, CountsTheEvaluationsWork) {
