@@ -35,7 +35,7 @@ run sqlite3 -header -column "$output"/recommendations.db "select * from recommen
 
 say "Next"
 cat <<'TEXT'
-Your own file: copy configs/synthetic-als.toml, name your file and its columns under [data], and run
-  build/release/bin/kindred-train YOUR.toml
+Your own file: docs/your-own-data.md, or at once
+  build/release/bin/kindred-data init YOUR.csv
 Every key: kindred-train --help-config. What this machine offers: kindred-data doctor. A tour: docs/tutorial.md
 TEXT

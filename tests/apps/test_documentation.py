@@ -1,5 +1,5 @@
-"""Every link of the pages leads somewhere; every command of the README and the tutorial runs, in order: lines of ```sh
-blocks, from the project's root.
+"""Every link of the pages leads somewhere; every command of the README, the tutorial and the page on your own data runs, in
+order: lines of ```sh blocks, from the project's root.
 
 quickstart.sh and test.sh run outside of this test: they build what it runs. Set KINDRED_DOCUMENTATION to run it.
 """
@@ -25,7 +25,7 @@ def commands(text: str) -> list[str]:
 
 
 @needs_time
-@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md", "docs/your-own-data.md"])
 def test_commands_run(page, root, bin_dir):
     todo = commands((root / page).read_text())
     assert todo, f"{page} has no commands"

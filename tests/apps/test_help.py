@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""--help, completions and man pages come from one list of options: they are whole, shells and man read them, and what bash
-offers is tried."""
+"""--help, completions and man pages come from one list of options: they are whole, shells and man read them, and what
+bash and zsh offer is tried."""
+import os
+import pty
 import re
+import select
 import shutil
 import subprocess
 
@@ -76,6 +79,40 @@ def test_bash_offers_what_may_stand_there(run):
     assert offered(run, "kindred-data", "doc") == ["doctor"]
     assert offered(run, "kindred-data", "synth", "--s") == ["--seed"]
     assert "--users" not in offered(run, "kindred-data", "doctor", "--")
+
+
+def zsh_shows(folder, line, pattern):
+    """Whether an interactive zsh that finds completions in `folder` shows this when Tab is pressed behind `line`."""
+    process, terminal = pty.fork()
+    if process == 0:
+        os.execvpe("zsh", ["zsh", "-f"], {**os.environ, "TERM": "dumb"})
+
+    def answers(keys, wanted):
+        os.write(terminal, keys.encode())
+        shown = ""
+        while not re.search(wanted, shown):
+            if not select.select([terminal], [], [], 20)[0]:
+                return False
+            shown += os.read(terminal, 1 << 16).decode(errors="replace")
+        return True
+
+    ready = answers(f"fpath=('{folder}' $fpath); autoload -Uz compinit; compinit -u -D; unsetopt auto_menu; LISTMAX=999; "
+                    "COLUMNS=200; LINES=99; echo START''ED\n", "STARTED")  # in two parts, so as not to be read as typed
+    found = ready and answers(line + "\t", pattern)
+    os.close(terminal)  # hangs up
+    os.waitpid(process, 0)
+    return found
+
+
+@pytest.mark.skipif(not shutil.which("zsh"), reason="zsh is not installed")
+def test_zsh_offers_what_may_stand_there(run, tmp_path):
+    for name in ("kindred-topk", "kindred-data"):
+        (tmp_path / f"_{name}").write_text(run(name, "--print-completion", "zsh").stdout)
+    assert zsh_shows(tmp_path, "kindred-topk m.h5 --si", r"--similar-users ")
+    assert zsh_shows(tmp_path, "kindred-topk m.h5 --metric ", r"cosine +dot +euclidean")
+    assert zsh_shows(tmp_path, "kindred-topk m.h5 --s", r"--score +-- Scores of the pairs")
+    assert zsh_shows(tmp_path, "kindred-data ", r"doctor +-- What was built in")
+    assert zsh_shows(tmp_path, "kindred-data export m.h5 d --format ", r"csv +npy")
 
 
 def test_man_pages_are_whole_and_man_reads_them(run, program):

@@ -5,7 +5,7 @@ default factors and epochs, judged on the validation part (10 % of each user's i
 for Gowalla the published test part), and told as its normalized regret, the share that it loses against the set's best
 setting. The setting with the least mean regret is the default.
 
-tests/bench/tune_als.py STUDY [--results FILE]     STUDY: ials, hu-koren or explicit
+tests/bench/tune_als.py STUDY [--results FILE]     STUDY: ials, hu-koren, counts or explicit
 FILE (JSON lines) keeps what has been trained: a second call goes on from there. Prints Markdown tables.
 """
 import argparse
@@ -38,6 +38,9 @@ STUDIES = {  # the metric, the data sets, the settings that all runs have, the g
               "model.unobserved_weight": [0.003, 0.01, 0.03, 0.05, 0.1, 0.3]}),
     "hu-koren": ("ndcg@10", list(DATA), {"model.objective": '"hu-koren"'},
                  {"model.regularization": [0.0003, 0.001, 0.003, 0.01, 0.03]}),
+    "counts": ("ndcg@10", ["retailrocket", "hetrec-lastfm-2k"], {"model.confidence": '"log"'},
+               {"model.alpha": [0, 0.1, 0.3, 1, 3], "model.unobserved_weight": [0.03, 0.1, 0.3],
+                "model.regularization": [0.003, 0.01, 0.03]}),
     "explicit": ("rmse", ["ml-latest-small"], {"model.feedback": '"explicit"'},
                  {"model.regularization": [0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2]}),
 }
