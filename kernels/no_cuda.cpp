@@ -7,8 +7,10 @@
 #include "kernels/detail/cuda.hpp"
 #include "kernels/detail/dense.hpp"
 #include "kernels/detail/random.hpp"
+#include "kernels/detail/sgd.hpp"
 #include "kernels/detail/similarity.hpp"
 #include "kernels/detail/sparse.hpp"
+#include "kernels/detail/spmm.hpp"
 #include "kernels/detail/topk.hpp"
 
 namespace kindred::cuda {
@@ -58,6 +60,8 @@ Csr transpose(Context&, CsrView) { unavailable("transpose"); }
 void row_sums(Context&, CsrView, VectorView<float>) { unavailable("row_sums"); }
 void column_sums(Context&, CsrView, VectorView<float>) { unavailable("column_sums"); }
 
+void spmm(Context&, float, CsrView, MatrixView<const float>, float, MatrixView<float>) { unavailable("spmm"); }
+
 void fill_normal(Context&, VectorView<float>, float, float, uint64_t, uint32_t) { unavailable("fill_normal"); }
 void fill_uniform(Context&, VectorView<float>, float, float, uint64_t, uint32_t) { unavailable("fill_uniform"); }
 
@@ -78,6 +82,10 @@ void pair_scores(Context&, MatrixView<const float>, MatrixView<const float>, Vec
 }
 void pair_scores(Context&, MatrixView<const float>, MatrixView<const float>, CsrView, VectorView<float>) {
   unavailable("pair_scores");
+}
+
+void sgd_rounds(Context&, const detail::SgdProblem&, std::span<const int64_t>, std::span<SgdTally>) {
+  unavailable("sgd_rounds");
 }
 
 void similar_rows(Context&, CsrView, const SimilarityParams&, MatrixView<int32_t>, MatrixView<float>) {
