@@ -9,6 +9,7 @@
 
 #include "engine/core/catalogue.hpp"
 #include "engine/core/interactions.hpp"
+#include "engine/core/neighbor_search.hpp"
 #include "engine/core/normalization.hpp"
 #include "kernels/als.hpp"
 
@@ -44,7 +45,23 @@ struct Constant {
   std::vector<float> items;
 };
 
-using Scorer = std::variant<Constant, Factors>;
+enum class NeighborsOf : uint8_t { kItems, kUsers };
+
+/// With x = (value - user's offset) / user's scale, as the model's normalization has them, and c = center:
+///   kItems: raw(u, i) = bias_i + c_i + sum over the items j that u has had of  w_ij (x_uj - c_j)
+///   kUsers: raw(u, i) = bias_i + c_i + sum over the users v who have had i of  w_uv (x_vi - c_i)
+/// Answers come from histories: the model's own, or what somebody else has had.
+struct Neighbors {
+  NeighborsOf of = NeighborsOf::kItems;
+  HostCsr weights;                ///< n x n: row = who is asked for; its neighbors by weight descending, then by row
+  std::vector<float> similarity;  ///< an entry each, where weights are not the similarities themselves
+  std::vector<float> center;      ///< c, one an item; empty: 0
+  std::vector<float> item_bias;   ///< empty: 0
+  bool weighted_average = false;  ///< the sum is divided by that of |w|; where there is none, 0 remains
+  int used = 0;                   ///< of a row's neighbors only the first so many that have a part; 0: all
+};
+
+using Scorer = std::variant<Constant, Factors, Neighbors>;
 
 /// How a user who is not in the model gets a row: one ALS row solve with the item table fixed.
 struct AlsFoldIn {
@@ -54,7 +71,14 @@ struct AlsFoldIn {
 };
 /// No user term (popularity).
 struct NoFoldIn {};
-using FoldIn = std::variant<NoFoldIn, AlsFoldIn>;
+/// The history is all that answers need: neighbors of items.
+struct HistoryFoldIn {};
+/// The history's neighbors among the users of the model's own history.
+struct NeighborsFoldIn {
+  NeighborSearch search;
+  bool normalized = false;  ///< values are compared as the normalization leaves them, else as they are
+};
+using FoldIn = std::variant<NoFoldIn, AlsFoldIn, HistoryFoldIn, NeighborsFoldIn>;
 
 struct FittedModel {
   std::string name;   ///< of the run

@@ -100,6 +100,21 @@ HostCsr slice_rows(const HostCsr& matrix, int64_t begin, int64_t count) {
   return out;
 }
 
+HostCsr gather_rows(const HostCsr& matrix, std::span<const int32_t> rows) {
+  HostCsr out;
+  out.cols = matrix.cols;
+  for (const int32_t row : rows) {
+    if (row >= 0) {
+      const auto entries = matrix.row(row);
+      out.indices.insert(out.indices.end(), entries.begin(), entries.end());
+      for (int64_t e = matrix.offsets[static_cast<size_t>(row)]; e < matrix.offsets[static_cast<size_t>(row) + 1]; ++e)
+        out.values.push_back(matrix.value(e));
+    }
+    out.offsets.push_back(out.nnz());
+  }
+  return out;
+}
+
 HostMatrix gather(const HostMatrix& table, std::span<const int32_t> rows) {
   HostMatrix out(static_cast<int64_t>(rows.size()), table.cols);
   for (size_t q = 0; q < rows.size(); ++q)

@@ -28,6 +28,9 @@ HostCsr merge_rows(std::span<const HostCsr* const> matrices, std::span<const int
 /// Rows [begin, begin + count) of a matrix.
 HostCsr slice_rows(const HostCsr& matrix, int64_t begin, int64_t count);
 
+/// Rows of a matrix, one after the other, with values; row -1 is empty.
+HostCsr gather_rows(const HostCsr& matrix, std::span<const int32_t> rows);
+
 /// Rows of a table, one after the other; row -1 is all zeros.
 HostMatrix gather(const HostMatrix& table, std::span<const int32_t> rows);
 

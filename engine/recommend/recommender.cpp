@@ -10,6 +10,7 @@
 
 #include "engine/core/error.hpp"
 #include "engine/recommend/fold_in.hpp"
+#include "engine/recommend/neighbor_scores.hpp"
 #include "engine/recommend/rank.hpp"
 #include "kernels/dense.hpp"
 #include "kernels/memory.hpp"
@@ -71,6 +72,7 @@ float linked(Link link, float value) {
 /// The queries of one batch: who asks, and what may be given.
 struct Batch {
   HostMatrix queries;
+  HostCsr sources;  // instead of queries, for neighbors
   std::vector<UserScale> scales;
   std::vector<float> bias;
   BatchFilters filters;
@@ -86,13 +88,20 @@ struct Recommender::Impl {
   const HostMatrix* items = nullptr;
   Resident<float> item_table;
   std::span<const float> item_bias;
+  std::optional<NeighborScores> neighbors;
+  const HostCsr& history;
   // Made once, by the first question that needs them.
   std::optional<Resident<float>> users_resident;  // for pairs
   std::optional<std::vector<float>> gram;         // for reasons
   std::vector<float> counts;                      // for people of whom nothing is known
   std::optional<Resident<float>> count_table;
 
-  Impl(Context& context, const FittedModel& fitted) : ctx(context), model(fitted) {
+  Impl(Context& context, const FittedModel& fitted, const HostCsr* own)
+      : ctx(context), model(fitted), history(own != nullptr ? *own : fitted.history) {
+    if (std::holds_alternative<Neighbors>(model.scorer)) {
+      neighbors.emplace(ctx, model, history);
+      return;
+    }
     if (const auto* factors = std::get_if<Factors>(&model.scorer)) {
       items = &factors->items;
       if (model.metric == Metric::kCosine) {
@@ -110,10 +119,12 @@ struct Recommender::Impl {
     item_table = Resident<float>(ctx, items->data, "item factors");
   }
 
+  bool is_constant() const { return std::holds_alternative<Constant>(model.scorer); }
   const Factors& factors(const char* question) const {
     const auto* found = std::get_if<Factors>(&model.scorer);
     if (found == nullptr)
-      throw InputError("model '" + model.model + "' has no factors; " + question +
+      throw InputError("model '" + model.model + "' has no factors" +
+                       (neighbors ? " and no neighbors for it; " : "; ") + question +
                        " needs a model with factors, like als");
     return *found;
   }
@@ -126,21 +137,24 @@ struct Recommender::Impl {
   /// nothing of the person: items come by count, which is their score too unless the model predicts values (then the
   /// mean remains).
   void answer(const Batch& batch, int k, std::span<int32_t> ids, std::span<float> scores) {
-    rank(ctx, batch.queries, item_table.matrix(items->cols), item_bias, batch.filters, k, ids, scores);
+    std::vector<int32_t> unknown;
+    if (neighbors)
+      unknown = neighbors->rank(batch.sources, batch.filters, k, ids, scores);
+    else
+      rank(ctx, batch.queries, item_table.matrix(items->cols), item_bias, batch.filters, k, ids, scores);
     for (size_t r = 0; r < ids.size(); ++r) {
       const size_t q = r / static_cast<size_t>(k);
       if (ids[r] >= 0) scores[r] = finish(scores[r], batch.scales[q], batch.bias[q]);
     }
-    if (item_bias.empty()) answer_unknown(batch, k, ids, scores);
+    if (!neighbors && item_bias.empty())
+      for (int64_t q = 0; q < batch.queries.rows; ++q)
+        if (std::ranges::all_of(batch.queries.row(q), [](float v) { return v == 0; }))
+          unknown.push_back(static_cast<int32_t>(q));
+    if (!unknown.empty() && !model.item_count.empty()) answer_unknown(batch, unknown, k, ids, scores);
   }
 
-  void answer_unknown(const Batch& batch, int k, std::span<int32_t> ids, std::span<float> scores) {
-    if (model.item_count.empty()) return;
-    std::vector<int32_t> unknown;
-    for (int64_t q = 0; q < batch.queries.rows; ++q)
-      if (std::ranges::all_of(batch.queries.row(q), [](float v) { return v == 0; }))
-        unknown.push_back(static_cast<int32_t>(q));
-    if (unknown.empty()) return;
+  void answer_unknown(const Batch& batch, std::span<const int32_t> unknown, int k, std::span<int32_t> ids,
+                      std::span<float> scores) {
     if (!count_table) {
       counts.assign(model.item_count.begin(), model.item_count.end());
       count_table.emplace(ctx, counts, "item counts");
@@ -206,6 +220,99 @@ struct Recommender::Impl {
     return found != nullptr && user >= 0 && !found->user_bias.empty() ? found->user_bias[static_cast<size_t>(user)] : 0;
   }
 
+  /// Raw scores of pairs; what is not known of one side adds nothing.
+  std::vector<float> products(std::span<const int32_t> of_users, std::span<const int32_t> of_items) {
+    std::vector<float> out(of_users.size(), 0.f);
+    const auto* factors = std::get_if<Factors>(&model.scorer);
+    if (factors != nullptr) {
+      std::vector<int32_t> known_users, known_items;
+      std::vector<size_t> places;
+      for (size_t e = 0; e < out.size(); ++e)
+        if (of_users[e] >= 0 && of_items[e] >= 0)
+          places.push_back(e), known_users.push_back(of_users[e]), known_items.push_back(of_items[e]);
+      if (!users_resident) users_resident.emplace(ctx, user_table().data, "user factors");
+      const Resident<int32_t> rows(ctx, known_users, "pairs"), cols(ctx, known_items, "pairs");
+      Array<float> found(ctx, static_cast<int64_t>(places.size()), "pair scores");
+      pair_scores(ctx, users_resident->matrix(factors->users.cols), item_table.matrix(items->cols), rows.view(),
+                  cols.view(), found.view());
+      std::vector<float> host(places.size());
+      download<float>(ctx, found.view(), host);
+      ctx.wait();
+      for (size_t p = 0; p < places.size(); ++p) out[places[p]] = host[p];
+    }
+    const std::span<const float> by_item = factors != nullptr ? item_bias : std::get<Constant>(model.scorer).items;
+    for (size_t e = 0; e < out.size() && !by_item.empty(); ++e)
+      if (of_items[e] >= 0) out[e] += by_item[static_cast<size_t>(of_items[e])];
+    return out;
+  }
+
+  /// The same by neighbors, a run of equal users at a time.
+  std::vector<float> neighbor_scores(std::span<const int32_t> of_users, std::span<const int32_t> of_items) const {
+    std::vector<int32_t> people;
+    HostCsr pairs;
+    std::vector<size_t> places;
+    std::vector<float> out(of_users.size(), 0.f);
+    for (size_t e = 0; e < out.size(); ++e) {
+      if (of_items[e] < 0) continue;
+      if (people.empty() || people.back() != of_users[e]) {
+        if (!people.empty()) pairs.offsets.push_back(pairs.nnz());
+        people.push_back(of_users[e]);
+      }
+      pairs.indices.push_back(of_items[e]);
+      places.push_back(e);
+    }
+    if (people.empty()) return out;
+    pairs.offsets.push_back(pairs.nnz());
+    const auto found = neighbors->score(neighbors->sources_of(people), pairs);
+    for (size_t p = 0; p < places.size(); ++p) out[places[p]] = found[p];
+    return out;
+  }
+
+  /// Reasons from one row of sources, on the scale of scores.
+  std::vector<std::vector<Reason>> reasons(const HostCsr& sources, std::span<const int32_t> of_items,
+                                           UserScale scale) const {
+    auto out = neighbors->explain(sources, of_items);
+    if (model.predicts_values)
+      for (auto& list : out)
+        for (Reason& reason : list) reason.part *= scale.scale;
+    return out;
+  }
+
+  /// Neighbors that the model keeps; null where there are none of this side or others are asked for.
+  const Neighbors* kept(NeighborsOf of, Similarity similarity, const char* question) const {
+    const auto* found = std::get_if<Neighbors>(&model.scorer);
+    if (found == nullptr || found->of != of) return nullptr;
+    if (similarity != Similarity::kModel)
+      throw InputError(std::string(question) + ": model '" + model.model +
+                       "' keeps the similarities that it was trained with; leave --metric out");
+    return found;
+  }
+
+  TopK similar(const Neighbors& found, std::span<const int32_t> rows, int k, const Filters& filters) const {
+    TopK out = empty_lists(rows.size(), k);
+    for (size_t q = 0; q < rows.size(); ++q) {
+      const auto one = of_batch(filters, q, nobody(1), found.weights.cols);
+      const auto ids = out.part(q, 1);
+      const auto scores = out.part_scores(q, 1);
+      std::ranges::fill(ids, -1);
+      std::ranges::fill(scores, kNoScore);
+      const auto begin = static_cast<size_t>(found.weights.offsets[static_cast<size_t>(rows[q])]);
+      const auto listed = found.weights.row(rows[q]);
+      for (size_t e = 0, kept = 0; e < listed.size() && kept < ids.size(); ++e) {
+        const auto row = static_cast<size_t>(listed[e]);
+        if ((!one.allowed.empty() && one.allowed[row] == 0) ||
+            (one.excluded.rows() > 0 && std::ranges::binary_search(one.excluded.row(0), listed[e])) ||
+            (one.candidates && !std::ranges::binary_search(one.candidates->row(0), listed[e])))
+          continue;
+        ids[kept] = listed[e];
+        scores[kept++] = found.similarity.empty() ? found.weights.value(static_cast<int64_t>(begin + e))
+                                                  : found.similarity[begin + e];
+      }
+    }
+    cut(out, filters.min_score);
+    return out;
+  }
+
   /// Neighbours of rows of a table within it, themselves left out.
   TopK similar(const HostMatrix& table, std::span<const int32_t> rows, int k, Similarity similarity,
                const Filters& filters) {
@@ -257,19 +364,21 @@ struct Recommender::Impl {
   }
 };
 
-Recommender::Recommender(Context& ctx, const FittedModel& model) : impl_(std::make_unique<Impl>(ctx, model)) {}
+Recommender::Recommender(Context& ctx, const FittedModel& model, const HostCsr* history)
+    : impl_(std::make_unique<Impl>(ctx, model, history)) {}
 Recommender::~Recommender() = default;
 
 TopK Recommender::for_users(std::span<const int32_t> users, int k, const Filters& filters) {
   Impl& my = *impl_;
   TopK out = empty_lists(users.size(), k);
-  const bool constant = std::holds_alternative<Constant>(my.model.scorer);
   for (size_t begin = 0; begin < users.size(); begin += kBatch) {
     const auto part = users.subspan(begin, std::min(kBatch, users.size() - begin));
-    Batch batch{constant ? my.everybody(part.size()) : gather(my.user_table(), part),
-                {},
-                {},
-                Impl::of_batch(filters, begin, part, my.model.num_items())};
+    Batch batch;
+    batch.filters = Impl::of_batch(filters, begin, part, my.model.num_items());
+    if (my.neighbors)
+      batch.sources = my.neighbors->sources_of(part);
+    else
+      batch.queries = my.is_constant() ? my.everybody(part.size()) : gather(my.user_table(), part);
     for (const int32_t user : part) {
       batch.scales.push_back(my.scale_of(user));
       batch.bias.push_back(my.user_bias(user));
@@ -287,11 +396,13 @@ TopK Recommender::for_histories(const HostCsr& histories, int k, const Filters& 
   for (size_t begin = 0; begin < count; begin += kBatch) {
     const size_t size = std::min(kBatch, count - begin);
     const HostCsr own = slice_rows(histories, static_cast<int64_t>(begin), static_cast<int64_t>(size));
-    Batch batch{{},
-                scales_of(my.model, own),
-                std::vector<float>(size, 0.f),
-                Impl::of_batch(filters, begin, nobody(size), my.model.num_items())};
-    if (std::holds_alternative<Constant>(my.model.scorer)) {
+    Batch batch;
+    batch.scales = scales_of(my.model, own);
+    batch.bias.assign(size, 0.f);
+    batch.filters = Impl::of_batch(filters, begin, nobody(size), my.model.num_items());
+    if (my.neighbors) {
+      batch.sources = my.neighbors->sources_of(own);
+    } else if (my.is_constant()) {
       batch.queries = my.everybody(size);
     } else {
       FoldedIn folded = fold_in_rows(my.ctx, my.model, own);
@@ -306,41 +417,21 @@ TopK Recommender::for_histories(const HostCsr& histories, int k, const Filters& 
 }
 
 TopK Recommender::similar_items(std::span<const int32_t> items, int k, Similarity similarity, const Filters& filters) {
+  if (const auto* kept = impl_->kept(NeighborsOf::kItems, similarity, "similarity of items"))
+    return impl_->similar(*kept, items, k, filters);
   return impl_->similar(impl_->factors("similarity of items").items, items, k, similarity, filters);
 }
 
 TopK Recommender::similar_users(std::span<const int32_t> users, int k, Similarity similarity, const Filters& filters) {
+  if (const auto* kept = impl_->kept(NeighborsOf::kUsers, similarity, "similarity of users"))
+    return impl_->similar(*kept, users, k, filters);
   return impl_->similar(impl_->factors("similarity of users").users, users, k, similarity, filters);
 }
 
 std::vector<float> Recommender::score(std::span<const int32_t> users, std::span<const int32_t> items) {
   Impl& my = *impl_;
-  std::vector<float> out(users.size(), 0.f);
-  const auto* factors = std::get_if<Factors>(&my.model.scorer);
-  const std::vector<float>* by_item = nullptr;  // what an item adds for every user
-  if (factors == nullptr) {
-    by_item = &std::get<Constant>(my.model.scorer).items;
-  } else {
-    by_item = &factors->item_bias;
-    std::vector<int32_t> known_users, known_items;
-    std::vector<size_t> places;
-    for (size_t e = 0; e < out.size(); ++e)
-      if (users[e] >= 0 && items[e] >= 0)
-        places.push_back(e), known_users.push_back(users[e]), known_items.push_back(items[e]);
-    if (!my.users_resident) my.users_resident.emplace(my.ctx, my.user_table().data, "user factors");
-    const Resident<int32_t> rows(my.ctx, known_users, "pairs"), cols(my.ctx, known_items, "pairs");
-    Array<float> products(my.ctx, static_cast<int64_t>(places.size()), "pair scores");
-    pair_scores(my.ctx, my.users_resident->matrix(factors->users.cols), my.item_table.matrix(my.items->cols),
-                rows.view(), cols.view(), products.view());
-    std::vector<float> host(places.size());
-    download<float>(my.ctx, products.view(), host);
-    my.ctx.wait();
-    for (size_t p = 0; p < places.size(); ++p) out[places[p]] = host[p];
-  }
-  for (size_t e = 0; e < out.size(); ++e) {
-    const float item = items[e] >= 0 && !by_item->empty() ? (*by_item)[static_cast<size_t>(items[e])] : 0;
-    out[e] = my.finish(out[e] + item, my.scale_of(users[e]), my.user_bias(users[e]));
-  }
+  std::vector<float> out = my.neighbors ? my.neighbor_scores(users, items) : my.products(users, items);
+  for (size_t e = 0; e < out.size(); ++e) out[e] = my.finish(out[e], my.scale_of(users[e]), my.user_bias(users[e]));
   return out;
 }
 
@@ -377,8 +468,9 @@ HostMatrix Recommender::fold_in(const HostCsr& histories) {
 }
 
 std::vector<std::vector<Reason>> Recommender::explain(int32_t user, std::span<const int32_t> items) {
-  const HostCsr& history = impl_->model.history;
+  const HostCsr& history = impl_->history;
   if (user < 0 || user >= history.rows()) return {};
+  if (impl_->neighbors) return impl_->reasons(impl_->neighbors->sources_of({&user, 1}), items, impl_->scale_of(user));
   std::vector<float> ones;
   auto values = history.row_values(user);
   if (values.empty()) {
@@ -391,6 +483,14 @@ std::vector<std::vector<Reason>> Recommender::explain(int32_t user, std::span<co
 std::vector<std::vector<Reason>> Recommender::explain_history(std::span<const int32_t> history,
                                                               std::span<const float> values,
                                                               std::span<const int32_t> items) {
+  if (impl_->neighbors) {
+    HostCsr own;
+    own.cols = impl_->model.num_items();
+    own.indices.assign(history.begin(), history.end());
+    own.values.assign(values.begin(), values.end());
+    own.offsets.push_back(own.nnz());
+    return impl_->reasons(impl_->neighbors->sources_of(own), items, scales_of(impl_->model, own)[0]);
+  }
   if (!impl_->gram) impl_->gram = item_gram(impl_->ctx, impl_->model);
   return explain_row(impl_->model, *impl_->gram, history, values, items);
 }

@@ -45,18 +45,20 @@ struct Filters {
   float min_score = kNoScore;                ///< on the model's scale: lists end above lower scores
 };
 
-enum class Similarity : uint8_t { kDot, kCosine, kEuclidean };  ///< euclidean: score = -|x - y|
+/// euclidean: score = -|x - y|. kModel: that of the neighbors that the model keeps; the dot product of factors.
+enum class Similarity : uint8_t { kModel, kDot, kCosine, kEuclidean };
 
 /// One past interaction's part in a score; see Recommender::explain.
 struct Reason {
-  int32_t item;
+  int32_t row;  ///< of the item, or of the user where the model is one of neighbors of users
   float part;
 };
 
 /// Keeps the scorer's tables on the context's device. The model must outlive it. Memory: one batch of lists.
 class Recommender {
  public:
-  Recommender(Context& ctx, const FittedModel& model);
+  /// history: what users of the model have had, where it is not (yet) in the model; null: model.history.
+  explicit Recommender(Context& ctx, const FittedModel& model, const HostCsr* history = nullptr);
   ~Recommender();
 
   /// Best items for users of the model (rows of its user table). People of whom it knows nothing (row -1, or no history
@@ -66,6 +68,7 @@ class Recommender {
   /// in training. To leave out what one has had, refuse `histories`. Uses the fold-in recipe. Throws InputError where
   /// there is none and the model is not Constant.
   TopK for_histories(const HostCsr& histories, int k, const Filters& filters);
+  /// Similarities that a model of neighbors keeps, at most as many as it keeps; its scorer answers for one side.
   TopK similar_items(std::span<const int32_t> items, int k, Similarity similarity, const Filters& filters = {});
   TopK similar_users(std::span<const int32_t> users, int k, Similarity similarity, const Filters& filters = {});
   /// Scores of pairs, on the model's scale (link, offset and scale applied). A user or item of -1 is not in the model:
@@ -77,7 +80,8 @@ class Recommender {
   /// Scores of a user's items split over the history, largest part first (Hu et al. 2008, section 5). With mean and
   /// item bias the parts add up to the score of the row that solves the history exactly against the model's item table
   /// (the user's own bias, which came from the history too, is in them). The stored row differs from it a little: it
-  /// was solved before the items' last half-sweep, and by kCg and kBlock not exactly. Empty where the model has no
+  /// was solved before the items' last half-sweep, and by kCg and kBlock not exactly. Neighbors: what each brought, of
+  /// the score exactly; center, offset and what is known of the item alone are the rest. Empty where the model has no
   /// fold-in recipe or no history. Cost: one d x d factorization a user; give all items of a user in one call.
   std::vector<std::vector<Reason>> explain(int32_t user, std::span<const int32_t> items);
   std::vector<std::vector<Reason>> explain_history(std::span<const int32_t> history, std::span<const float> values,

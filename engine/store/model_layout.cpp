@@ -21,6 +21,7 @@ std::vector<std::string> paths() {
                                   "/items/mean",
                                   "/items/factors",
                                   "/items/bias",
+                                  "/items/center",
                                   "/held_out",
                                   "/fold_in",
                                   "/fold_in/normalization",
@@ -28,9 +29,11 @@ std::vector<std::string> paths() {
                                   "/meta",
                                   "/meta/config",
                                   "/meta/metrics"};
-  for (const char* matrix : {"/items/tags", "/history", "/held_out/validation", "/held_out/test", "/held_out/given"})
+  for (const char* matrix : {"/items/tags", "/items/neighbors", "/users/neighbors", "/history", "/held_out/validation",
+                             "/held_out/test", "/held_out/given"})
     for (const char* part : {"", "/indptr", "/indices", "/data"}) all.push_back(std::string(matrix) + part);
-  all.push_back("/items/tags/names");
+  for (const char* more : {"/items/tags/names", "/items/neighbors/similarity", "/users/neighbors/similarity"})
+    all.push_back(more);
   return all;
 }
 

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/core/fitted_model.hpp"
 #include "engine/hdf5/hdf5.hpp"
 
 namespace kindred::model_layout {
@@ -15,6 +16,11 @@ constexpr int64_t kFormatVersion = 1;
 constexpr const char* kFormat = "kindred";
 constexpr const char* kCheckpointFormat = "kindred-checkpoint";
 constexpr int64_t kMostTitleBytes = 1024;  ///< longer titles and tags are cut between characters
+
+/// The group of a Neighbors scorer.
+inline std::string neighbors_path(NeighborsOf of) {
+  return of == NeighborsOf::kItems ? "/items/neighbors" : "/users/neighbors";
+}
 
 /// All paths of a model file, parents before children.
 std::vector<std::string> paths();
@@ -32,6 +38,13 @@ constexpr std::array<std::string_view, 2> kMetrics = {"inner_product", "cosine"}
 constexpr std::array<std::string_view, 3> kLinks = {"identity", "sigmoid", "relu"};
 constexpr std::array<std::string_view, 6> kNormalizations = {
     "none", "divide-user-mean", "subtract-user-mean", "subtract-item-mean", "z-score", "baseline"};
+constexpr std::array<std::string_view, 3> kScorers = {"constant", "factors", "neighbors"};
+constexpr std::array<std::string_view, 4> kFoldIns = {"none", "als", "history", "neighbors"};
+constexpr std::array<std::string_view, 2> kPredictions = {"sum", "weighted-average"};
+constexpr std::array<std::string_view, 7> kSimilarities = {"dot",       "cosine",    "pearson", "msd",
+                                                           "euclidean", "manhattan", "jaccard"};
+constexpr std::array<std::string_view, 4> kMissing = {"zero", "ignore", "row-mean", "column-mean"};
+constexpr std::array<std::string_view, 4> kWeightings = {"none", "tf-idf", "bm25", "rp3beta"};
 constexpr std::array<std::string_view, 3> kObjectives = {"ials", "hu-koren", "explicit"};
 
 }  // namespace kindred::model_layout

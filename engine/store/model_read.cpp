@@ -131,7 +131,34 @@ std::shared_ptr<const Ids> read_ids(const Reader& reader, const std::string& pat
   }
 }
 
-HostCsr read_csr(const Reader& reader, const std::string& path, int64_t rows, int64_t cols) {
+/// Columns of each row ascend.
+void check_ascending(const Reader& reader, const std::string& path, const HostCsr& matrix) {
+  for (int64_t r = 0; r < matrix.rows(); ++r) {
+    int64_t last = -1;
+    for (const int32_t index : matrix.row(r)) {
+      if (index <= last || index >= matrix.cols)
+        reader.fail(path + "/indices", fmt::format("row {} holds {} after {}; expected ascending indices below {}", r,
+                                                   index, last, matrix.cols));
+      last = index;
+    }
+  }
+}
+
+/// Each row names others, each once.
+void check_others(const Reader& reader, const std::string& path, const HostCsr& matrix) {
+  std::vector<int64_t> named_by(static_cast<size_t>(matrix.cols), -1);
+  for (int64_t r = 0; r < matrix.rows(); ++r)
+    for (const int32_t index : matrix.row(r)) {
+      if (index < 0 || index >= matrix.cols || index == r)
+        reader.fail(path + "/indices",
+                    fmt::format("row {} holds {}; expected other rows, from 0 to {}", r, index, matrix.cols - 1));
+      if (std::exchange(named_by[static_cast<size_t>(index)], r) == r)
+        reader.fail(path + "/indices", fmt::format("row {} holds {} twice; expected each neighbor once", r, index));
+    }
+}
+
+HostCsr read_csr(const Reader& reader, const std::string& path, int64_t rows, int64_t cols,
+                 void (*check)(const Reader&, const std::string&, const HostCsr&) = check_ascending) {
   if (reader.text(path, "encoding-type") != "csr_matrix" || reader.text(path, "encoding-version") != "0.1.0")
     reader.fail(path, "its encoding is not csr_matrix 0.1.0");
   const std::vector<int64_t> shape = reader.integers(path, "shape");
@@ -148,15 +175,7 @@ HostCsr read_csr(const Reader& reader, const std::string& path, int64_t rows, in
       !std::is_sorted(matrix.offsets.begin(), matrix.offsets.end()))
     reader.fail(path + "/indptr", fmt::format("it does not ascend from 0 to {}, the number of indices", nnz));
   matrix.indices = reader.values<int32_t>(path + "/indices");
-  for (int64_t r = 0; r < rows; ++r) {
-    int64_t last = -1;
-    for (const int32_t index : matrix.row(r)) {
-      if (index <= last || index >= cols)
-        reader.fail(path + "/indices",
-                    fmt::format("row {} holds {} after {}; expected ascending indices below {}", r, index, last, cols));
-      last = index;
-    }
-  }
+  check(reader, path, matrix);
   expect(reader, path + "/data", Type::kFloat32, {nnz});
   // Where each value is 1 none is kept, which is what a HostCsr without values means.
   reader.read(path + "/data", [&](int64_t first, std::span<const std::byte> bytes) {
@@ -184,12 +203,33 @@ Catalogue read_catalogue(const Reader& reader, int64_t items) {
   return catalogue;
 }
 
+Neighbors read_neighbors(const Reader& reader, int64_t users, int64_t items) {
+  Neighbors out;
+  if (!reader.has(layout::neighbors_path(out.of))) out.of = NeighborsOf::kUsers;
+  const std::string path = layout::neighbors_path(out.of);
+  const int64_t rows = out.of == NeighborsOf::kItems ? items : users;
+  out.weights = read_csr(reader, path, rows, rows, check_others);
+  for (int64_t r = 0; r < rows; ++r)
+    if (!std::ranges::is_sorted(out.weights.row_values(r), std::greater<>()))
+      reader.fail(path + "/data", fmt::format("the weights of row {} do not descend", r));
+  out.similarity = read_floats(reader, path + "/similarity", out.weights.nnz());
+  out.center = read_floats(reader, "/items/center", items);
+  out.item_bias = read_floats(reader, "/items/bias", items);
+  out.weighted_average = word(reader, path, "prediction", layout::kPredictions) == 1;
+  const int64_t used = reader.integer(path, "neighbors_used");
+  if (used < 0 || used > INT32_MAX)
+    reader.fail(path, fmt::format("neighbors_used is {}; expected 0 to 2,147,483,647", used));
+  out.used = static_cast<int>(used);
+  return out;
+}
+
 Scorer read_scorer(const Reader& reader, int64_t users, int64_t items, bool user_side) {
-  constexpr std::array<std::string_view, 2> kScorers = {"constant", "factors"};
-  if (word(reader, "/", "scorer", kScorers) == 0) {
+  const size_t kind = word(reader, "/", "scorer", layout::kScorers);
+  if (kind == 0) {
     reader.form("/items/bias");
     return Constant{read_floats(reader, "/items/bias", items)};
   }
+  if (kind == 2) return read_neighbors(reader, users, items);
   const int64_t dimension = reader.integer("/", "dimension");
   Factors factors;
   factors.items = read_table(reader, "/items/factors", items, dimension);
@@ -207,10 +247,21 @@ float finite(const Reader& reader, const std::string& object, const std::string&
   return value;
 }
 
-FoldIn read_fold_in(const Reader& reader) {
-  const std::string path = "/fold_in";
-  constexpr std::array<std::string_view, 2> kMethods = {"none", "als"};
-  if (!reader.has(path) || word(reader, path, "method", kMethods) == 0) return NoFoldIn{};
+int64_t integer_within(const Reader& reader, const std::string& object, const std::string& name, int64_t low,
+                       int64_t high) {
+  const int64_t value = reader.integer(object, name);
+  if (value < low || value > high)
+    reader.fail(object, fmt::format("attribute {} is {}; expected {} to {}", name, value, low, high));
+  return value;
+}
+
+float not_negative(const Reader& reader, const std::string& object, const std::string& name) {
+  const float value = finite(reader, object, name);
+  if (value < 0) reader.fail(object, fmt::format("attribute {} is {}; expected 0 or more", name, value));
+  return value;
+}
+
+AlsFoldIn read_als_recipe(const Reader& reader, const std::string& path) {
   AlsFoldIn fold_in;
   AlsParams& params = fold_in.params;
   params.objective = static_cast<AlsObjective>(word(reader, path, "objective", layout::kObjectives));
@@ -222,6 +273,41 @@ FoldIn read_fold_in(const Reader& reader) {
   params.biases = reader.integer(path, "biases") != 0;
   params.mean = finite(reader, path, "mean");
   return fold_in;
+}
+
+NeighborsFoldIn read_neighbors_recipe(const Reader& reader, const std::string& path) {
+  NeighborsFoldIn fold_in;
+  NeighborSearch& search = fold_in.search;
+  SimilarityParams& similarity = search.similarity;
+  similarity.metric = static_cast<SimilarityMetric>(word(reader, path, "similarity", layout::kSimilarities));
+  similarity.missing = static_cast<Missing>(word(reader, path, "missing", layout::kMissing));
+  similarity.shrinkage = not_negative(reader, path, "shrinkage");
+  similarity.shrink_from = static_cast<int>(integer_within(reader, path, "shrink_from", 0, INT32_MAX));
+  similarity.min_overlap = integer_within(reader, path, "min_overlap", 0, INT64_MAX);
+  search.weighting = static_cast<Weighting>(word(reader, path, "weighting", layout::kWeightings));
+  search.bm25_k1 = not_negative(reader, path, "bm25_k1");
+  search.bm25_b = not_negative(reader, path, "bm25_b");
+  search.rp3_alpha = not_negative(reader, path, "rp3_alpha");
+  search.rp3_beta = not_negative(reader, path, "rp3_beta");
+  search.neighbors = static_cast<int>(integer_within(reader, path, "neighbors", 0, INT32_MAX));
+  search.normalize = reader.integer(path, "normalize_weights") != 0;
+  fold_in.normalized = reader.integer(path, "normalized") != 0;
+  return fold_in;
+}
+
+FoldIn read_fold_in(const Reader& reader) {
+  const std::string path = "/fold_in";
+  if (!reader.has(path)) return NoFoldIn{};
+  switch (word(reader, path, "method", layout::kFoldIns)) {
+    case 1:
+      return read_als_recipe(reader, path);
+    case 2:
+      return HistoryFoldIn{};
+    case 3:
+      return read_neighbors_recipe(reader, path);
+    default:
+      return NoFoldIn{};
+  }
 }
 
 Normalization read_normalization(const Reader& reader, int64_t items) {
@@ -265,8 +351,10 @@ FittedModel read_model(const Reader& reader, const LoadParts& parts) {
   }
   model.item_mean = read_floats(reader, "/items/mean", items);
   if (parts.catalogue) model.catalogue = read_catalogue(reader, items);
+  const auto* neighbors = std::get_if<Neighbors>(&model.scorer);  // these answer from histories
+  const bool answers = neighbors != nullptr && (parts.users || neighbors->of == NeighborsOf::kUsers);
+  if ((parts.history || answers) && reader.has("/history")) model.history = read_csr(reader, "/history", users, items);
   if (parts.history) {
-    if (reader.has("/history")) model.history = read_csr(reader, "/history", users, items);
     if (reader.has("/held_out/validation"))
       model.held_out_validation = read_csr(reader, "/held_out/validation", users, items);
     if (reader.has("/held_out/given")) model.held_out_given = read_csr(reader, "/held_out/given", users, items);

@@ -18,6 +18,7 @@ namespace {
 
 using hdf5::Writer;
 namespace layout = model_layout;
+const std::string kFoldIn = "/fold_in";
 
 /// Floats that a reader would refuse are not written.
 void check_finite(const std::string& path, std::span<const float> values, int64_t columns) {
@@ -88,11 +89,22 @@ void write_catalogue(Writer& writer, const Catalogue& catalogue) {
   }
 }
 
+void write_neighbors(Writer& writer, const Neighbors& neighbors) {
+  const std::string path = layout::neighbors_path(neighbors.of);
+  write_csr(writer, path, neighbors.weights);
+  writer.attribute(path, "prediction", std::string(layout::kPredictions[neighbors.weighted_average ? 1 : 0]));
+  writer.attribute(path, "neighbors_used", static_cast<int64_t>(neighbors.used));
+  write_floats(writer, path + "/similarity", neighbors.similarity);
+  write_floats(writer, "/items/center", neighbors.center);
+  write_floats(writer, "/items/bias", neighbors.item_bias);
+}
+
 void write_scorer(Writer& writer, const Scorer& scorer) {
   if (const auto* constant = std::get_if<Constant>(&scorer)) {
     write_floats(writer, "/items/bias", constant->items);
     return;
   }
+  if (const auto* neighbors = std::get_if<Neighbors>(&scorer)) return write_neighbors(writer, *neighbors);
   const auto& factors = std::get<Factors>(scorer);
   write_table(writer, "/users/factors", factors.users);
   write_table(writer, "/items/factors", factors.items);
@@ -100,21 +112,43 @@ void write_scorer(Writer& writer, const Scorer& scorer) {
   write_floats(writer, "/items/bias", factors.item_bias);
 }
 
+void write_recipe(Writer&, const NoFoldIn&) {}
+void write_recipe(Writer&, const HistoryFoldIn&) {}
+
+void write_recipe(Writer& writer, const AlsFoldIn& als) {
+  const AlsParams& params = als.params;
+  writer.attribute(kFoldIn, "objective", std::string(layout::kObjectives[static_cast<size_t>(params.objective)]));
+  writer.attribute(kFoldIn, "alpha", als.alpha);
+  writer.attribute(kFoldIn, "confidence", std::string(als.log_confidence ? "log" : "linear"));
+  writer.attribute(kFoldIn, "unobserved_weight", params.unobserved_weight);
+  writer.attribute(kFoldIn, "regularization", params.regularization);
+  writer.attribute(kFoldIn, "exponent", params.exponent);
+  writer.attribute(kFoldIn, "biases", static_cast<int64_t>(params.biases));
+  writer.attribute(kFoldIn, "mean", params.mean);
+}
+
+void write_recipe(Writer& writer, const NeighborsFoldIn& recipe) {
+  const NeighborSearch& search = recipe.search;
+  const SimilarityParams& similarity = search.similarity;
+  writer.attribute(kFoldIn, "similarity", std::string(layout::kSimilarities[static_cast<size_t>(similarity.metric)]));
+  writer.attribute(kFoldIn, "missing", std::string(layout::kMissing[static_cast<size_t>(similarity.missing)]));
+  writer.attribute(kFoldIn, "shrinkage", similarity.shrinkage);
+  writer.attribute(kFoldIn, "shrink_from", static_cast<int64_t>(similarity.shrink_from));
+  writer.attribute(kFoldIn, "min_overlap", similarity.min_overlap);
+  writer.attribute(kFoldIn, "weighting", std::string(layout::kWeightings[static_cast<size_t>(search.weighting)]));
+  writer.attribute(kFoldIn, "bm25_k1", search.bm25_k1);
+  writer.attribute(kFoldIn, "bm25_b", search.bm25_b);
+  writer.attribute(kFoldIn, "rp3_alpha", search.rp3_alpha);
+  writer.attribute(kFoldIn, "rp3_beta", search.rp3_beta);
+  writer.attribute(kFoldIn, "neighbors", static_cast<int64_t>(search.neighbors));
+  writer.attribute(kFoldIn, "normalize_weights", static_cast<int64_t>(search.normalize));
+  writer.attribute(kFoldIn, "normalized", static_cast<int64_t>(recipe.normalized));
+}
+
 void write_fold_in(Writer& writer, const FoldIn& fold_in) {
-  const std::string path = "/fold_in";
-  writer.group(path);
-  const auto* als = std::get_if<AlsFoldIn>(&fold_in);
-  writer.attribute(path, "method", std::string(als ? "als" : "none"));
-  if (!als) return;
-  const AlsParams& params = als->params;
-  writer.attribute(path, "objective", std::string(layout::kObjectives[static_cast<size_t>(params.objective)]));
-  writer.attribute(path, "alpha", als->alpha);
-  writer.attribute(path, "confidence", std::string(als->log_confidence ? "log" : "linear"));
-  writer.attribute(path, "unobserved_weight", params.unobserved_weight);
-  writer.attribute(path, "regularization", params.regularization);
-  writer.attribute(path, "exponent", params.exponent);
-  writer.attribute(path, "biases", static_cast<int64_t>(params.biases));
-  writer.attribute(path, "mean", params.mean);
+  writer.group(kFoldIn);
+  writer.attribute(kFoldIn, "method", std::string(layout::kFoldIns[fold_in.index()]));
+  std::visit([&](const auto& recipe) { write_recipe(writer, recipe); }, fold_in);
 }
 
 void write_normalization(Writer& writer, const Normalization& normalization) {
@@ -143,7 +177,7 @@ std::string save_model(const FittedModel& model, const std::filesystem::path& pa
   root("kindred_version", std::string(KINDRED_VERSION));
   root("name", model.name);
   root("model", model.model);
-  root("scorer", std::string(factors ? "factors" : "constant"));
+  root("scorer", std::string(layout::kScorers[model.scorer.index()]));
   root("metric", std::string(layout::kMetrics[static_cast<size_t>(model.metric)]));
   root("link", std::string(layout::kLinks[static_cast<size_t>(model.link)]));
   root("global_mean", model.global_mean);
