@@ -12,6 +12,7 @@
 #include "kernels/detail/sparse.hpp"
 #include "kernels/detail/spmm.hpp"
 #include "kernels/detail/topk.hpp"
+#include "kernels/detail/weighting.hpp"
 
 namespace kindred::cuda {
 namespace {
@@ -94,6 +95,11 @@ void similar_rows(Context&, CsrView, const SimilarityParams&, MatrixView<int32_t
 void similar_rows(Context&, CsrView, VectorView<const int32_t>, CsrView, const SimilarityParams&, MatrixView<int32_t>,
                   MatrixView<float>) {
   unavailable("similar_rows");
+}
+
+void weigh_entries(Context&, CsrView, EntryWeight, float, VectorView<const float>, VectorView<const float>,
+                   VectorView<float>) {
+  unavailable("weigh_entries");
 }
 
 }  // namespace kindred::cuda

@@ -22,15 +22,19 @@ namespace {
 constexpr size_t kReasons = 3;    // named for each item
 constexpr size_t kPairs = 65536;  // pairs scored at a time
 
-/// The reasons that speak most for an item: ids with ';' between, for people their titles.
+/// The reasons that speak most for an item, past interactions or, in models of those, similar users: ids with ';'
+/// between, for people their titles.
 std::string because(const FittedModel& model, const std::vector<Reason>& reasons, bool titles) {
   std::string out;
   size_t named = 0;
+  const auto* neighbors = std::get_if<Neighbors>(&model.scorer);
+  const bool of_users = neighbors != nullptr && neighbors->of == NeighborsOf::kUsers;
+  const Ids& ids = of_users ? *model.users : *model.items;
   for (const auto& reason : reasons) {
     if (named == kReasons || !(reason.part > 0)) break;
-    const bool titled = titles && !model.catalogue.titles.empty();
+    const bool titled = titles && !of_users && !model.catalogue.titles.empty();
     if (named++ > 0) out += titled ? " · " : ";";
-    out += titled ? model.catalogue.titles[static_cast<size_t>(reason.item)] : model.items->text(reason.item);
+    out += titled ? model.catalogue.titles[static_cast<size_t>(reason.row)] : ids.text(reason.row);
   }
   return out;
 }
@@ -68,7 +72,8 @@ class Answer {
   }
 
   Similarity similarity() const {
-    return options_.metric == "cosine"      ? Similarity::kCosine
+    return options_.metric.empty()          ? Similarity::kModel
+           : options_.metric == "cosine"    ? Similarity::kCosine
            : options_.metric == "euclidean" ? Similarity::kEuclidean
                                             : Similarity::kDot;
   }

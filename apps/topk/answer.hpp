@@ -16,7 +16,7 @@ struct TopkOptions {
   bool all_users = false;
   // How it is answered.
   int k = 10;
-  std::string metric = "dot", format = "table", to = "-", device = "auto";
+  std::string metric, format = "table", to = "-", device = "auto";
   std::string unknown = "error", exclude;
   std::vector<std::string> only_tags, without_tags;
   std::optional<float> min_score;

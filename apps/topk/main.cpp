@@ -33,8 +33,9 @@ int main(int argc, char** argv) {
     question->add_option("--score", options.score, "Scores of the pairs in a CSV file (user,item), in its order");
     question->require_option(1);
     app.add_option("-k", options.k, "Length of a list")->capture_default_str()->check(CLI::Range(1, kMaxTopK));
-    app.add_option("--metric", options.metric, "For similar items and users")
-        ->capture_default_str()
+    app.add_option(
+           "--metric", options.metric,
+           "For similar items and users of a model with factors (default: dot); models of neighbors have their own")
         ->check(CLI::IsMember({"dot", "cosine", "euclidean"}));
     app.add_option("--format", options.format, "Of standard output")
         ->capture_default_str()

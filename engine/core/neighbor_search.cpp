@@ -229,6 +229,17 @@ void find_all(Context& ctx, CsrView queries, CsrView rows, bool same, const Simi
   }
 }
 
+void collect(std::span<const int32_t> ids, std::span<const float> similarities, int64_t rows,
+             std::span<const float> scales, Collector& out) {
+  const auto k = rows > 0 ? ids.size() / static_cast<size_t>(rows) : 0;
+  std::vector<Entry> entries;
+  for (size_t q = 0; q < static_cast<size_t>(rows); ++q) {
+    entries.clear();
+    for (size_t e = q * k; e < (q + 1) * k && ids[e] >= 0; ++e) entries.push_back({ids[e], similarities[e]});
+    out.add(entries, scales.empty() ? 1 : scales[q]);
+  }
+}
+
 /// The best of each row.
 void find_best(Context& ctx, std::optional<CsrView> queries, CsrView rows, int64_t k, const SimilarityParams& params,
                std::span<const float> scales, Collector& out) {
@@ -243,13 +254,7 @@ void find_best(Context& ctx, std::optional<CsrView> queries, CsrView rows, int64
       similar_rows(ctx, rows, params, ids.view(), similarities.view());
     found.fetch(ctx, ids.view(), similarities.view());
   }
-  std::vector<Entry> entries;
-  for (int64_t q = 0; q < count; ++q) {
-    entries.clear();
-    for (int64_t e = q * k; e < (q + 1) * k && found.ids[static_cast<size_t>(e)] >= 0; ++e)
-      entries.push_back({found.ids[static_cast<size_t>(e)], found.similarities[static_cast<size_t>(e)]});
-    out.add(entries, scales.empty() ? 1 : scales[static_cast<size_t>(q)]);
-  }
+  collect(found.ids, found.similarities, count, scales, out);
 }
 
 NeighborLists find(Context& ctx, std::optional<CsrView> queries, CsrView rows, const NeighborSearch& search) {
@@ -279,6 +284,13 @@ NeighborLists find_neighbors(Context& ctx, CsrView rows, const NeighborSearch& s
 
 NeighborLists find_neighbors(Context& ctx, CsrView queries, CsrView rows, const NeighborSearch& search) {
   return find(ctx, queries, rows, search);
+}
+
+NeighborLists weigh_neighbors(std::span<const int32_t> ids, std::span<const float> similarities, int64_t rows,
+                              int64_t cols, const NeighborSearch& search) {
+  Collector out(search, cols);
+  collect(ids, similarities, rows, {}, out);
+  return out.take();
 }
 
 }  // namespace kindred

@@ -40,4 +40,8 @@ NeighborLists find_neighbors(Context& ctx, CsrView rows, const NeighborSearch& s
 /// Neighbors of `queries` among `rows`, both over the same columns, all rows being candidates.
 NeighborLists find_neighbors(Context& ctx, CsrView queries, CsrView rows, const NeighborSearch& search);
 
+/// Neighbors from lists of another search: `rows` lists, row-major, -1 where one ends, among `cols` rows.
+NeighborLists weigh_neighbors(std::span<const int32_t> ids, std::span<const float> similarities, int64_t rows,
+                              int64_t cols, const NeighborSearch& search);
+
 }  // namespace kindred

@@ -141,14 +141,17 @@ void NormalizedTrain::undo(FittedModel& model) const {
   if (normalization_.method == Normalize::kNone) return;
   model.normalization = normalization_;
   model.item_mean = item_mean_;
+  const auto add_items_to = [&](std::vector<float>& parts) {
+    if (normalization_.items.empty()) return;
+    parts.resize(normalization_.items.size());
+    for (size_t i = 0; i < parts.size(); ++i) parts[i] += normalization_.items[i];
+  };
+  if (auto* neighbors = std::get_if<Neighbors>(&model.scorer)) add_items_to(neighbors->center);
   if (!model.predicts_values) return;
   model.user_offset = user_offset_;
   model.user_scale = user_scale_;
-  if (normalization_.items.empty()) return;
-  auto* factors = std::get_if<Factors>(&model.scorer);
-  std::vector<float>& bias = factors != nullptr ? factors->item_bias : std::get<Constant>(model.scorer).items;
-  bias.resize(normalization_.items.size());
-  for (size_t i = 0; i < bias.size(); ++i) bias[i] += normalization_.items[i];
+  if (auto* factors = std::get_if<Factors>(&model.scorer)) add_items_to(factors->item_bias);
+  if (auto* constant = std::get_if<Constant>(&model.scorer)) add_items_to(constant->items);
 }
 
 }  // namespace kindred

@@ -13,6 +13,7 @@
 #include "engine/evaluate/bootstrap.hpp"
 #include "engine/evaluate/judge.hpp"
 #include "engine/recommend/fold_in.hpp"
+#include "engine/recommend/neighbor_scores.hpp"
 #include "kernels/topk.hpp"
 
 namespace kindred {
@@ -115,15 +116,15 @@ ItemFacts facts_of(const FittedModel& model, const EvaluationData& data, const E
 }
 
 /// The model with the rows of those users whose histories are only given for the evaluation: folded in.
-FittedModel with_given(Context& ctx, const FittedModel& model, const HostCsr& given) {
+FittedModel with_given(Context& ctx, const FittedModel& model, const HostCsr& history, const HostCsr& given) {
   FittedModel out = model;
   HostCsr histories;
   histories.cols = given.cols;
-  std::vector<int64_t> users;
+  std::vector<int32_t> users;
   for (int64_t u = 0; u < given.rows(); ++u) {
     const auto items = given.row(u);
     if (items.empty()) continue;
-    users.push_back(u);
+    users.push_back(static_cast<int32_t>(u));
     histories.indices.insert(histories.indices.end(), items.begin(), items.end());
     const auto values = given.row_values(u);
     histories.values.insert(histories.values.end(), values.begin(), values.end());
@@ -133,6 +134,14 @@ FittedModel with_given(Context& ctx, const FittedModel& model, const HostCsr& gi
   for (size_t q = 0; q < users.size(); ++q) {
     if (!out.user_offset.empty()) out.user_offset[static_cast<size_t>(users[q])] = scales[q].offset;
     if (!out.user_scale.empty()) out.user_scale[static_cast<size_t>(users[q])] = scales[q].scale;
+  }
+  if (auto* neighbors = std::get_if<Neighbors>(&out.scorer)) {
+    out.history = replace_rows(history, users, histories);
+    if (neighbors->of == NeighborsOf::kItems) return out;
+    neighbors->weights =
+        replace_rows(neighbors->weights, users, fold_in_neighbors(ctx, model, history, histories).weights);
+    neighbors->similarity.clear();
+    return out;
   }
   auto* factors = std::get_if<Factors>(&out.scorer);
   if (factors == nullptr) return out;
@@ -320,10 +329,11 @@ Evaluation evaluate(Context& ctx, const FittedModel& model, const EvaluationData
     held_out.given = {};
     EvaluationData folded{held_out, data.seen, data.negatives, data.catalogue};
     folded.seen.push_back(&given);
-    return evaluate(ctx, with_given(ctx, model, given), folded, options);
+    return evaluate(ctx, with_given(ctx, model, data.history != nullptr ? *data.history : model.history, given), folded,
+                    options);
   }
   Judge judge(ctx, data, options, facts_of(model, data, options));
-  Recommender recommender(ctx, model);
+  Recommender recommender(ctx, model, data.history);
   const Score score = [&](auto users, auto items) { return recommender.score(users, items); };
   if (options.only_negatives) {
     if (judge.wants(MetricKind::kAucGlobal)) bring_positives(judge, score);

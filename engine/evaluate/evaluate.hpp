@@ -31,6 +31,7 @@ struct EvaluationData {
   std::vector<const HostCsr*> seen;      ///< train, and in a test validation too
   const HostCsr* negatives = nullptr;    ///< from a file; null: drawn where options.only_negatives
   const Catalogue* catalogue = nullptr;  ///< tags, for the diversity of models without item vectors
+  const HostCsr* history = nullptr;      ///< what a model of neighbors answers from; null: its own
 };
 
 /// The negatives that a file gave, where they are asked for.

@@ -8,6 +8,7 @@
 #include "engine/core/error.hpp"
 #include "engine/experiment/schema.hpp"
 #include "engine/store/sinks.hpp"
+#include "kernels/topk.hpp"
 
 namespace kindred {
 namespace {
@@ -55,7 +56,9 @@ bool is_section(const std::string& name) {
 /// What to ask for instead of a metric that makes no sense for the model.
 std::string advice(const MetricSpec& metric) {
   return metric.kind == MetricKind::kLogloss ? "use a ranking metric like ndcg@10"
-                                             : "use model.feedback = \"explicit\" or a ranking metric like ndcg@10";
+                                             : "use model.feedback = \"explicit\" (als), model.prediction = "
+                                               "\"weighted-average\" (item-knn, user-knn) or a "
+                                               "ranking metric like ndcg@10";
 }
 
 /// File names from `folder` as paths that hold from anywhere: in text, in lists, and as `file` in tables. "-" is
@@ -92,6 +95,30 @@ std::string normalize_refusal(const Config& c) {
   return "";
 }
 
+/// What the keys of a neighborhood model do not allow together: the key and why; "" where all is well.
+std::pair<std::string, std::string> knn_refusal(const Config& c) {
+  using M = SimilarityMetric;
+  const NeighborSearch& search = c.knn.search;
+  const SimilarityParams& s = search.similarity;
+  const bool distance = s.metric == M::kEuclidean || s.metric == M::kManhattan;
+  const bool means = s.missing == Missing::kRowMean || s.missing == Missing::kColumnMean;
+  if (!c.over.empty() && s.metric != M::kCosine && s.metric != M::kDot && s.metric != M::kEuclidean)
+    return {"model.similarity", "vectors of model.over are compared by \"cosine\", \"dot\" or \"euclidean\""};
+  if (!c.over.empty() && search.neighbors == 0)
+    return {"model.neighbors", "vectors of model.over have neighbors by number, up to " + std::to_string(kMaxTopK)};
+  if (s.metric == M::kManhattan && means) return {"model.missing", "manhattan goes with \"zero\" and \"ignore\""};
+  if (distance && s.shrinkage > 0) return {"model.shrinkage", "is of similarities, not of distances"};
+  if (search.weighting == Weighting::kRp3Beta && s.metric != M::kDot)
+    return {"model.similarity", "rp3beta is a \"dot\" product of its weights; leave the key out"};
+  if (c.knn.center == Normalize::kNone) return {};
+  if (c.data.normalize != Normalize::kNone)
+    return {"model.center", "data.normalize takes off means already, for similarities too; remove one of the two"};
+  if (!c.knn.weighted_average && (c.model == "user-knn" || c.knn.center != Normalize::kSubtractItemMean))
+    return {"model.center",
+            "would not change the order of a list of sums; set model.prediction = \"weighted-average\""};
+  return {};
+}
+
 /// Defaults that depend on other keys, and rules between keys.
 void complete(Config& c, const std::string& file, const std::vector<std::pair<std::string, TomlValue>>& values) {
   const auto given = [&](std::string_view key) {
@@ -121,6 +148,15 @@ void complete(Config& c, const std::string& file, const std::vector<std::pair<st
       if (is_explicit) c.als.params.regularization = 0.1f;
       if (c.als.params.objective == AlsObjective::kHuKoren) c.als.params.regularization = 0.0003f;
     }
+  }
+  if (is_knn(c)) {
+    const Weighting weighting = c.knn.search.weighting;
+    if (!given("model.similarity") && (weighting == Weighting::kBm25 || weighting == Weighting::kRp3Beta))
+      c.knn.search.similarity.metric = SimilarityMetric::kDot;
+    if (const auto [key, reason] = knn_refusal(c); !key.empty()) throw InputError(at(key) + ": " + reason);
+    if (c.export_history != "values")
+      throw InputError(at("export.history") + ": " + c.model +
+                       " answers from what people have had; expected \"values\"");
   }
   const auto check_sense = [&](const MetricSpec& metric, const char* key) {
     const std::string reason = objection(metric, predicts_values(c), false, true);

@@ -9,6 +9,7 @@
 #include "engine/data/dataset.hpp"
 #include "engine/evaluate/evaluate.hpp"
 #include "engine/models/als.hpp"
+#include "engine/models/knn.hpp"
 
 namespace kindred {
 
@@ -28,6 +29,8 @@ struct Config {
   SplitOptions split;
   std::string model = "als";  ///< model.type
   AlsOptions als;
+  KnnOptions knn;
+  std::filesystem::path over;  ///< item-knn: a model file whose items' vectors are compared; "": none
   EarlyStopping early_stopping;
   std::string refit = "none";  ///< "none" | "validation" | "all"
   double checkpoint_minutes = 10;
@@ -43,11 +46,15 @@ struct Config {
   std::string resolved;
 };
 
+inline bool is_knn(const Config& c) { return c.model == "item-knn" || c.model == "user-knn"; }
 /// A model that one look at the data fits: no epochs, no early stopping.
-inline bool is_baseline(const Config& c) { return c.model == "popularity" || c.model == "bayesian-average"; }
+inline bool is_fitted_at_once(const Config& c) {
+  return is_knn(c) || c.model == "popularity" || c.model == "bayesian-average";
+}
 /// A model whose scores are on the scale of the values: rmse and mae make sense.
 inline bool predicts_values(const Config& c) {
-  return c.model == "bayesian-average" || (c.model == "als" && c.als.feedback == "explicit");
+  return c.model == "bayesian-average" || (c.model == "als" && c.als.feedback == "explicit") ||
+         (is_knn(c) && c.knn.weighted_average);
 }
 
 /// Reads a config and the command line's `--set` pairs. Every error is an InputError that names file, line and key, and

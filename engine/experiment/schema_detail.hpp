@@ -154,6 +154,7 @@ class KeyTable {
 void add_run_keys(KeyTable& t);
 void add_data_keys(KeyTable& t);
 void add_split_keys(KeyTable& t);
+void add_neighbor_keys(KeyTable& t);  ///< of [model]
 void add_model_keys(KeyTable& t);
 void add_train_keys(KeyTable& t);
 void add_evaluate_keys(KeyTable& t);

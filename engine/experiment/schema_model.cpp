@@ -15,11 +15,11 @@ const Condition kIals{"model.objective = \"ials\" (hu-koren weighs by 1)",
 
 void add_model_keys(KeyTable& t) {
   t.begin("model");
-  t.word(
-      "type", {"als", "popularity", "bayesian-average"}, true,
-      "als: matrix factorisation by alternating least squares. Baselines: popularity; bayesian-average, an item's mean "
-      "rating, drawn towards the mean of all items the fewer ratings it has.",
-      FIELD(model));
+  t.word("type", {"als", "item-knn", "user-knn", "popularity", "bayesian-average"}, true,
+         "als: matrix factorisation by alternating least squares. item-knn, user-knn: neighbors of items, of users. "
+         "Baselines: popularity; bayesian-average, an item's mean "
+         "rating, drawn towards the mean of all items the fewer ratings it has.",
+         FIELD(model));
   t.when = kAls;
   t.word("feedback", {"implicit", "explicit"}, true,
          "implicit: who did it, how surely (ranking). explicit: ratings, predicted as values.", FIELD(als.feedback));
@@ -72,6 +72,7 @@ void add_model_keys(KeyTable& t) {
   t.choice<AlsPrecision>("precision",
                          {{"fp32", AlsPrecision::kFp32}, {"tf32", AlsPrecision::kTf32}, {"bf16", AlsPrecision::kBf16}},
                          true, "Of the products on CUDA; the CPU computes in fp32.", FIELD(als.params.precision));
+  add_neighbor_keys(t);
 }
 
 }  // namespace kindred::detail

@@ -25,9 +25,55 @@ constexpr double kWorthKeeping = 60;
 /// Before the names of the best epoch's tables in a checkpoint.
 const std::string kBest = "best.";
 
+/// Neighbors of items by the vectors that another model has of them; items that it does not know have none.
+NeighborLists neighbors_over(const Config& config, Context& ctx, const Ids& items) {
+  const NeighborSearch& search = config.knn.search;
+  const FittedModel over = load_model(config.over, {.users = false, .history = false, .catalogue = false});
+  if (!std::holds_alternative<Factors>(over.scorer))
+    throw InputError(fmt::format("model.over: {}: model '{}' has no factors; expected one that has, like als",
+                                 config.over.string(), over.model));
+  std::vector<int32_t> ours(static_cast<size_t>(over.num_items())), known, known_rows;  // theirs -> ours; theirs, ours
+  for (int32_t i = 0; i < over.num_items(); ++i) ours[static_cast<size_t>(i)] = items.find(over.items->text(i));
+  for (int32_t i = 0; i < over.num_items(); ++i)
+    if (ours[static_cast<size_t>(i)] >= 0) known.push_back(i), known_rows.push_back(ours[static_cast<size_t>(i)]);
+  if (const auto missing = items.size() - static_cast<int64_t>(known.size()); missing > 0)
+    log_warning("items that model.over does not know have no neighbors", {{"items", missing}});
+  std::vector<uint8_t> allowed(ours.size());
+  for (size_t i = 0; i < ours.size(); ++i) allowed[i] = ours[i] >= 0;
+  using M = SimilarityMetric;
+  const M metric = search.similarity.metric;
+  const Similarity similarity = metric == M::kDot         ? Similarity::kDot
+                                : metric == M::kEuclidean ? Similarity::kEuclidean
+                                                          : Similarity::kCosine;
+  const TopK lists = Recommender(ctx, over).similar_items(known, search.neighbors, similarity, {.allowed = allowed});
+  // Known items as train numbers them: rows without a list are empty.
+  const auto k = static_cast<size_t>(lists.k), rows = static_cast<size_t>(items.size());
+  std::vector<int32_t> ids(rows * k, -1);
+  std::vector<float> similarities(rows * k, kNoScore);
+  for (size_t q = 0; q < known.size(); ++q)
+    for (size_t e = 0; e < k; ++e) {
+      const int32_t found = lists.items[q * k + e];
+      const size_t to = static_cast<size_t>(known_rows[q]) * k + e;
+      if (found >= 0) ids[to] = ours[static_cast<size_t>(found)], similarities[to] = lists.scores[q * k + e];
+    }
+  return weigh_neighbors(ids, similarities, items.size(), items.size(), search);
+}
+
 /// Models without epochs.
-FittedModel fit_baseline(const std::string& model, const Interactions& train) {
-  return model == "popularity" ? fit_popularity(train) : fit_bayesian_average(train);
+FittedModel fit_at_once(const Config& config, Context& ctx, Interactions& train) {
+  if (config.model == "popularity") return fit_popularity(train);
+  if (config.model == "bayesian-average") return fit_bayesian_average(train);
+  KnnOptions options = config.knn;
+  const auto fit_knn = [&] {
+    if (config.model == "user-knn") return fit_user_knn(ctx, train, options);
+    return config.over.empty() ? fit_item_knn(ctx, train, options)
+                               : fit_item_knn(train, neighbors_over(config, ctx, *train.items), options);
+  };
+  options.normalized = config.data.normalize != Normalize::kNone;
+  FittedModel model = fit_knn();
+  // Centering is normalizing when the similarities are known.
+  if (options.weighted_average) NormalizedTrain(ctx, train, options.center).undo(model);
+  return model;
 }
 
 FittedModel refit_epochs(const Config& config, Context& ctx, const Interactions& more, int epochs) {
@@ -54,13 +100,15 @@ Evaluation evaluate_part(Context& ctx, const FittedModel& model, const PreparedD
                   {.held_out = part,
                    .seen = std::move(seen),
                    .negatives = negatives_of(data, options),
-                   .catalogue = &data.catalogue},
+                   .catalogue = &data.catalogue,
+                   .history = &data.train.matrix},
                   options);
 }
 
 FittedModel refit(const Config& config, Context& ctx, Interactions& more, int epochs) {
   const NormalizedTrain normalized(ctx, more, config.data.normalize);
-  FittedModel model = is_baseline(config) ? fit_baseline(config.model, more) : refit_epochs(config, ctx, more, epochs);
+  FittedModel model =
+      is_fitted_at_once(config) ? fit_at_once(config, ctx, more) : refit_epochs(config, ctx, more, epochs);
   normalized.undo(model);
   return model;
 }
@@ -71,9 +119,12 @@ Selection::Selection(const Config& config, Context& ctx, PreparedData& data, Run
 }
 
 FittedModel Selection::fit() {
-  const NormalizedTrain normalized(ctx_, data_.train, config_.data.normalize);
-  FittedModel model = is_baseline(config_) ? fit_baseline(config_.model, data_.train) : fit_epochs(normalized);
-  normalized.undo(model);
+  FittedModel model;
+  {
+    const NormalizedTrain normalized(ctx_, data_.train, config_.data.normalize);
+    model = is_fitted_at_once(config_) ? fit_at_once(config_, ctx_, data_.train) : fit_epochs(normalized);
+    normalized.undo(model);
+  }
   ctx_.release_unused();
   if (!data_.validation.empty()) validation_ = validate(model, true);
   return model;

@@ -67,8 +67,12 @@ FittedModel fit_item_knn(Context& ctx, const Interactions& train, const KnnOptio
     const Csr items = transpose(ctx, users.view());
     found = find_neighbors(ctx, items.view(), options.search);
   }
-  note_lonely(found.weights, "items");
-  FittedModel out = finish(train, "item-knn", NeighborsOf::kItems, std::move(found), options);
+  return fit_item_knn(train, std::move(found), options);
+}
+
+FittedModel fit_item_knn(const Interactions& train, NeighborLists neighbors, const KnnOptions& options) {
+  note_lonely(neighbors.weights, "items");
+  FittedModel out = finish(train, "item-knn", NeighborsOf::kItems, std::move(neighbors), options);
   out.fold_in = HistoryFoldIn{};
   return out;
 }

@@ -21,6 +21,9 @@ struct KnnOptions {
 /// same as normalizing after the fit), and kNone predicts the mean of all values where no neighbor has a part.
 FittedModel fit_item_knn(Context& ctx, const Interactions& train, const KnnOptions& options);
 
+/// The same with neighbors that another search has found, of items as train numbers them.
+FittedModel fit_item_knn(const Interactions& train, NeighborLists neighbors, const KnnOptions& options);
+
 /// Neighbors of users by the items they have in common.
 FittedModel fit_user_knn(Context& ctx, const Interactions& train, const KnnOptions& options);
 

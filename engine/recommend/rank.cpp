@@ -115,6 +115,23 @@ HostCsr gather_rows(const HostCsr& matrix, std::span<const int32_t> rows) {
   return out;
 }
 
+HostCsr replace_rows(const HostCsr& matrix, std::span<const int32_t> rows, const HostCsr& by) {
+  HostCsr out;
+  out.cols = matrix.cols;
+  size_t next = 0;
+  for (int64_t r = 0; r < matrix.rows(); ++r) {
+    const bool replaced = next < rows.size() && rows[next] == r;
+    const HostCsr& from = replaced ? by : matrix;
+    const auto row = static_cast<size_t>(replaced ? static_cast<int64_t>(next++) : r);
+    for (int64_t e = from.offsets[row]; e < from.offsets[row + 1]; ++e) {
+      out.indices.push_back(from.indices[static_cast<size_t>(e)]);
+      out.values.push_back(from.value(e));
+    }
+    out.offsets.push_back(out.nnz());
+  }
+  return out;
+}
+
 HostMatrix gather(const HostMatrix& table, std::span<const int32_t> rows) {
   HostMatrix out(static_cast<int64_t>(rows.size()), table.cols);
   for (size_t q = 0; q < rows.size(); ++q)

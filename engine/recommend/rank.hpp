@@ -31,6 +31,9 @@ HostCsr slice_rows(const HostCsr& matrix, int64_t begin, int64_t count);
 /// Rows of a matrix, one after the other, with values; row -1 is empty.
 HostCsr gather_rows(const HostCsr& matrix, std::span<const int32_t> rows);
 
+/// The matrix with those rows (ascending) in the place of its own, with values.
+HostCsr replace_rows(const HostCsr& matrix, std::span<const int32_t> rows, const HostCsr& by);
+
 /// Rows of a table, one after the other; row -1 is all zeros.
 HostMatrix gather(const HostMatrix& table, std::span<const int32_t> rows);
 
