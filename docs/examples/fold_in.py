@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 from model import Model, text, unit
+from neighbors import find
 
 
 def als(model, items, values):
@@ -38,6 +39,22 @@ def als(model, items, values):
     return (x[:-1], x[-1]) if recipe["biases"] else (x, 0.0)
 
 
+def similar_users(model, items, values):
+    """The users of the model's history that are nearest, with their weights."""
+    recipe = {name: text(value) if isinstance(value, bytes) else value for name, value in model.fold_in.items()}
+
+    def dense(items, values):
+        row = np.full(len(model.items), np.nan)
+        if recipe["normalized"]:
+            offset, scale = model.user_scale(items, values)
+            values = (values - offset) / scale - model.normal_items[items]
+        row[items] = values
+        return row
+
+    users = np.array([dense(*row) for row in model.neighbors.history])
+    return find(dense(items, values)[None], users, recipe)[0] if len(items) else {}
+
+
 def main(path, history, k=10):
     model = Model(path)
     values = {}
@@ -57,6 +74,12 @@ def main(path, history, k=10):
             scores = model.popularity()
         else:
             scores = model.finish(model.y @ x + model.item_bias + bias, scale=scale)
+    elif model.neighbors:
+        if method == "neighbors":
+            sources = similar_users(model, items, values)
+        else:
+            sources = dict(zip(items, model.neighbors.residuals(items, values)))
+        scores = model.neighbor_scores(sources, scale=scale)
     elif model.about["scorer"] == "constant":  # of the history only its scale counts
         scores = model.finish(model.item_bias, scale=scale)
     else:

@@ -5,6 +5,7 @@ import pathlib
 
 import h5py
 import numpy as np
+from neighbors import Neighbors
 
 LINKS = {"identity": lambda s: s, "sigmoid": lambda s: 1 / (1 + np.exp(-s)), "relu": lambda s: np.maximum(s, 0)}
 
@@ -25,7 +26,7 @@ class Model:
         path = pathlib.Path(path)
         with h5py.File(path / "model.h5" if path.is_dir() else path) as file:
             self.about = {name: text(value) if isinstance(value, bytes) else value for name, value in file.attrs.items()}
-            if self.about["scorer"] not in ("factors", "constant"):
+            if self.about["scorer"] not in ("factors", "constant", "neighbors"):
                 raise SystemExit(f"{path}: scores of '{self.about['scorer']}' are not a product of factors")
             self.users = [text(name) for name in file["users/ids"][()]]
             self.items = [text(name) for name in file["items/ids"][()]]
@@ -46,7 +47,15 @@ class Model:
             self.fold_in = dict(file["fold_in"].attrs) if "fold_in" in file else {}
             self.normalization = dict(file["fold_in/normalization"].attrs) if "fold_in/normalization" in file else {}
             self.normal_items = table("fold_in/normalization/items", np.zeros(n))
-            self.has_item_bias = "items/bias" in file
+            self.has_item_bias = "items/bias" in file or "items/center" in file
+            self.neighbors = Neighbors(file, self) if self.about["scorer"] == "neighbors" else None
+            self.unknown_item = 0.0  # what is expected of an item that is not in the file
+            if self.neighbors:
+                self.item_bias = self.item_bias + self.neighbors.center
+                if self.neighbors.average and text(self.normalization.get("method", "none")) == "subtract-item-mean":
+                    self.unknown_item = self.normalization["mean"]
+                elif self.neighbors.average and not self.normal_items.any():
+                    self.unknown_item = self.neighbors.center[0]
         if self.about["metric"] == "cosine":
             self.x, self.y = unit(self.x), unit(self.y)
 
@@ -90,9 +99,19 @@ class Model:
 
     def scores(self, user):
         """Of all items for one user of the model."""
+        if self.neighbors:
+            return self.neighbor_scores(self.neighbors.sources(user), user)
         if not self.has_item_bias and not self.x[user].any():
             return self.popularity()  # the model knows nothing of this user
         return self.finish(self.y @ self.x[user] + self.item_bias, user)
+
+    def neighbor_scores(self, sources, user=None, scale=None):
+        """From sources; -inf where no neighbor leads to an item and the model says nothing of all items."""
+        raw, found = self.neighbors.raw(sources)
+        if not self.has_item_bias and not found.any():
+            return self.popularity()
+        scores = self.finish(raw + self.item_bias, user, scale)
+        return scores if self.has_item_bias else np.where(found, scores, -np.inf)
 
     def popularity(self):
         """An item's count; where scores are values, its mean drawn to the mean of all (Bayesian average)."""
@@ -105,4 +124,4 @@ class Model:
     def best(self, scores, without, k):
         """Rows of the k best items, best first; of equal ones the lower row first."""
         order = np.argsort(-scores, kind="stable")
-        return order[~np.isin(order, without)][:k]
+        return order[~np.isin(order, without) & (scores[order] > -np.inf)][:k]

@@ -22,11 +22,14 @@ def main(path, pairs):
         out.writerow(["user", "item", "score"])
         for row in rows:
             user, item = model.user_row.get(row[user_column]), model.item_row.get(row[item_column])
-            raw = 0.0  # what is not known adds nothing
+            raw = model.unknown_item if item is None else 0.0  # what else is not known adds nothing
             if item is not None:
                 raw += model.item_bias[item]
             if user is not None and item is not None:
-                raw += model.x[user] @ model.y[item]
+                if model.neighbors:
+                    raw += model.neighbors.raw(model.neighbors.sources(user))[0][item]
+                else:
+                    raw += model.x[user] @ model.y[item]
             out.writerow([row[user_column], row[item_column], model.finish(raw, user)])
 
 

@@ -112,6 +112,13 @@ float NeighborScores::of_item(int32_t item) const {
          (neighbors_.item_bias.empty() ? 0 : neighbors_.item_bias[i]);
 }
 
+/// A center of items' means gives way to the mean of all, which is what stands in one that no normalization made.
+float NeighborScores::of_unknown_item() const {
+  if (!neighbors_.weighted_average || neighbors_.center.empty()) return 0;
+  if (model_.normalization.method == Normalize::kSubtractItemMean) return model_.normalization.mean;
+  return model_.normalization.items.empty() ? neighbors_.center.front() : 0;
+}
+
 float NeighborScores::raw(int32_t item, const Sum& sum) const {
   double value = sum.sum;
   if (neighbors_.weighted_average) value = sum.weights > 0 ? value / sum.weights : 0;

@@ -36,10 +36,11 @@ class NeighborScores {
   /// alone and of everybody add up to the score.
   std::vector<std::vector<Reason>> explain(const HostCsr& sources, std::span<const int32_t> items) const;
 
-  /// What every user's raw score of an item holds.
-  float of_item(int32_t item) const;
+  /// What is expected of an item that the model does not know, where it predicts values.
+  float of_unknown_item() const;
 
  private:
+  float of_item(int32_t item) const;  ///< what every user's raw score of an item holds
   struct Scratch;
   struct Sum;
   bool knows_items() const { return !neighbors_.center.empty() || !neighbors_.item_bias.empty(); }

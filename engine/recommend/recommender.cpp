@@ -251,7 +251,7 @@ struct Recommender::Impl {
     std::vector<int32_t> people;
     HostCsr pairs;
     std::vector<size_t> places;
-    std::vector<float> out(of_users.size(), 0.f);
+    std::vector<float> out(of_users.size(), neighbors->of_unknown_item());
     for (size_t e = 0; e < out.size(); ++e) {
       if (of_items[e] < 0) continue;
       if (people.empty() || people.back() != of_users[e]) {

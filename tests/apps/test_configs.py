@@ -10,6 +10,9 @@ import pytest
 CONFIGS = {
     "movielens-als": ("ml-latest-small", {"users": 610, "items": 9724}),
     "gowalla-als": ("gowalla", {"users": 29858, "items": 40981, "train": 810128, "test": 217242}),
+    "movielens-item-knn": ("ml-latest-small", {"users": 610, "items": 9724}),
+    "movielens-user-knn": ("ml-latest-small", {"users": 610, "items": 9724}),
+    "gowalla-item-knn": ("gowalla", {"users": 29858, "items": 40981, "train": 810128, "test": 217242}),
     "retailrocket-als": ("retailrocket", {"users": 3431, "items": 8885}),
     "lastfm-als": ("hetrec-lastfm-2k", {"users": 1892, "items": 17632}),
 }
@@ -24,13 +27,13 @@ def test_all_are_here(root):
 def test_config_runs(run, root, need, tmp_path, name):
     data, expected = CONFIGS[name]
     folder = need(data)
-    changes = []
+    changes = ["model.factors=4", "train.epochs=2"] if name.endswith("-als") else ["evaluate.test_users=2000"]
     if name == "lastfm-als":
         table = tmp_path / "artists.csv"
         subprocess.run([sys.executable, root / "docs/examples/lastfm_artists.py", folder, table], check=True)
-        changes = [f"data.items.file={table}"]
+        changes.append(f"data.items.file={table}")
     run("kindred-train", root / "configs" / f"{name}.toml", "--out", tmp_path / "run", "--quiet",
-        *(f"--set={change}" for change in ["model.factors=4", "train.epochs=2", *changes]))
+        *(f"--set={change}" for change in changes))
     found = json.loads((tmp_path / "run/metrics.json").read_text())["data"]
     assert {key: found[key] for key in expected} == expected
     if name == "lastfm-als":

@@ -26,6 +26,30 @@ MODELS = {
                                   "data.normalize": "divide-user-mean"},
     "bayesian-average-z-score": {"model.type": "bayesian-average", "data.normalize": "z-score"},
 }
+KNN = {  # every similarity, weighting and way to center; neighbors of users in fold-in too
+    "sum": {},
+    "l1-item-mean": {"neighbors": 8, "normalize_weights": "l1", "center": "item-mean"},
+    "tf-idf": {"weighting": "tf-idf", "neighbors": 12, "neighbors_used": 3},
+    "bm25": {"weighting": "bm25", "bm25_k1": 2.0, "neighbors": "all"},
+    "rp3beta": {"weighting": "rp3beta", "rp3_alpha": 0.8, "rp3_beta": 0.5, "neighbors": 10},
+    "basic": {"prediction": "weighted-average", "similarity": "msd", "missing": "ignore", "min_overlap": 2},
+    "means": {"prediction": "weighted-average", "similarity": "pearson", "missing": "ignore", "center": "user-mean",
+              "neighbors": "all", "neighbors_used": 5, "shrinkage": 3.0, "shrink_from": 1, "min_overlap": 2},
+    "baseline": {"prediction": "weighted-average", "similarity": "cosine", "missing": "row-mean", "center": "baseline"},
+    "item-means": {"prediction": "weighted-average", "similarity": "pearson", "missing": "column-mean",
+                   "center": "item-mean", "neighbors": 20},
+    "euclidean": {"similarity": "euclidean", "neighbors": 7},
+    "manhattan": {"similarity": "manhattan", "missing": "ignore", "min_overlap": 3, "normalize_weights": "l1"},
+    "jaccard": {"similarity": "jaccard", "neighbors": 15},
+}
+for name, keys in KNN.items():
+    for kind in ("item-knn", "user-knn"):
+        if (kind, name) != ("user-knn", "l1-item-mean"):
+            MODELS[f"{kind}-{name}"] = {"model.type": kind} | {f"model.{key}": value for key, value in keys.items()}
+MODELS["item-knn-z-score"] = {"model.type": "item-knn", "data.normalize": "z-score", "model.neighbors": 20,
+                              "model.prediction": "weighted-average"}
+MODELS["user-knn-normalized"] = {"model.type": "user-knn", "data.normalize": "baseline", "model.neighbors": 20,
+                                 "model.prediction": "weighted-average"}
 for method, biases in [("divide-user-mean", "true"), ("subtract-user-mean", "true"), ("subtract-item-mean", "false"),
                        ("z-score", "true"), ("baseline", "true")]:
     MODELS["explicit-" + method] = {"model.type": "als", "model.factors": 4, "model.feedback": "explicit",
@@ -98,7 +122,7 @@ def expect_same_lists(ours, theirs):
 def test_rank(run, example, model):
     ours = table(example("rank.py", model, USERS, 12))
     theirs = table(run("kindred-topk", model, "--users", USERS, "-k", 12, "--format", "csv").stdout)
-    assert len(ours) == 36
+    assert len(ours) == 36 or "knn" in model.name and ours  # a list of neighbors ends where none leads on
     expect_same_lists(ours, theirs)
 
 
@@ -116,7 +140,7 @@ def test_score(run, example, folder, model):
 def test_fold_in(run, example, model, history):
     ours = table(example("fold_in.py", model, history, 12))
     theirs = table(run("kindred-topk", model, "--history", history, "-k", 12, "--format", "csv").stdout)
-    assert len(ours) == 12
+    assert len(ours) == 12 or "knn" in model.name and ours
     expect_same_lists(ours, theirs)
 
 

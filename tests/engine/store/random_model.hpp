@@ -73,6 +73,49 @@ inline HostCsr random_csr(Rng& rng, int64_t rows, int64_t cols, bool values) {
   return matrix;
 }
 
+/// Each row names others in random order, by falling weight.
+inline Neighbors random_neighbors(Rng& rng, int64_t users, int64_t items) {
+  const auto chance = [&] { return draw(rng, 0, 1) == 1; };
+  Neighbors out;
+  out.of = chance() ? NeighborsOf::kItems : NeighborsOf::kUsers;
+  const int64_t rows = out.of == NeighborsOf::kItems ? items : users;
+  const HostCsr pattern = random_csr(rng, rows, rows, false);
+  HostCsr& w = out.weights;
+  w.cols = rows;
+  for (int64_t r = 0; r < rows; ++r) {
+    std::vector<int32_t> others(pattern.row(r).begin(), pattern.row(r).end());
+    std::erase(others, static_cast<int32_t>(r));
+    std::shuffle(others.begin(), others.end(), rng);
+    std::vector<float> values = random_floats(rng, static_cast<int64_t>(others.size()));
+    std::sort(values.begin(), values.end(), std::greater<>());
+    w.indices.insert(w.indices.end(), others.begin(), others.end());
+    w.values.insert(w.values.end(), values.begin(), values.end());
+    w.offsets.push_back(w.nnz());
+  }
+  if (chance()) out.similarity = random_floats(rng, w.nnz());
+  if (chance()) out.center = random_floats(rng, items);
+  if (chance()) out.item_bias = random_floats(rng, items);
+  out.weighted_average = chance();
+  out.used = static_cast<int>(draw(rng, 0, 5));
+  return out;
+}
+
+inline NeighborsFoldIn random_search(Rng& rng) {
+  NeighborsFoldIn out;
+  NeighborSearch& search = out.search;
+  search.similarity.metric = static_cast<SimilarityMetric>(draw(rng, 0, 6));
+  search.similarity.missing = static_cast<Missing>(draw(rng, 0, 3));
+  search.similarity.shrinkage = 12.5f;
+  search.similarity.shrink_from = static_cast<int>(draw(rng, 0, 3));
+  search.similarity.min_overlap = draw(rng, 1, 9);
+  search.weighting = static_cast<Weighting>(draw(rng, 0, 3));
+  search.bm25_k1 = 2, search.bm25_b = 0.25f, search.rp3_alpha = 0.75f, search.rp3_beta = 0.5f;
+  search.neighbors = static_cast<int>(draw(rng, 0, 100));
+  search.normalize = draw(rng, 0, 1) == 1;
+  out.normalized = draw(rng, 0, 1) == 1;
+  return out;
+}
+
 inline FittedModel random_model(uint64_t seed, int64_t most_rows = 40) {
   Rng rng(seed);
   const auto chance = [&] { return draw(rng, 0, 1) == 1; };
@@ -86,7 +129,13 @@ inline FittedModel random_model(uint64_t seed, int64_t most_rows = 40) {
   model.link = static_cast<Link>(draw(rng, 0, 2));
   model.global_mean = static_cast<float>(draw(rng, -5, 5)) / 3;
   model.predicts_values = chance();
-  if (draw(rng, 0, 3) == 0) {
+  const int64_t kind = draw(rng, 0, 5);
+  if (kind == 0) {
+    model.model = "item-knn";
+    Neighbors neighbors = random_neighbors(rng, users, items);
+    model.fold_in = neighbors.of == NeighborsOf::kItems ? FoldIn(HistoryFoldIn{}) : FoldIn(random_search(rng));
+    model.scorer = std::move(neighbors);
+  } else if (kind == 1) {
     model.model = "popularity";
     model.scorer = Constant{random_floats(rng, items)};
   } else {
@@ -162,6 +211,15 @@ inline void expect_equal(const FittedModel& a, const FittedModel& b) {
   ASSERT_EQ(a.scorer.index(), b.scorer.index());
   if (const auto* constant = std::get_if<Constant>(&a.scorer)) {
     EXPECT_EQ(constant->items, std::get<Constant>(b.scorer).items);
+  } else if (const auto* neighbors = std::get_if<Neighbors>(&a.scorer)) {
+    const auto& other = std::get<Neighbors>(b.scorer);
+    EXPECT_EQ(neighbors->of, other.of);
+    expect_equal(neighbors->weights, other.weights);
+    EXPECT_EQ(neighbors->similarity, other.similarity);
+    EXPECT_EQ(neighbors->center, other.center);
+    EXPECT_EQ(neighbors->item_bias, other.item_bias);
+    EXPECT_EQ(neighbors->weighted_average, other.weighted_average);
+    EXPECT_EQ(neighbors->used, other.used);
   } else {
     const auto &x = std::get<Factors>(a.scorer), &y = std::get<Factors>(b.scorer);
     expect_equal(x.users, y.users);
@@ -186,6 +244,22 @@ inline void expect_equal(const FittedModel& a, const FittedModel& b) {
     EXPECT_EQ(fold_in->params.mean, other.params.mean);
     EXPECT_EQ(fold_in->alpha, other.alpha);
     EXPECT_EQ(fold_in->log_confidence, other.log_confidence);
+  }
+  if (const auto* fold_in = std::get_if<NeighborsFoldIn>(&a.fold_in)) {
+    const NeighborSearch &x = fold_in->search, &y = std::get<NeighborsFoldIn>(b.fold_in).search;
+    EXPECT_EQ(x.similarity.metric, y.similarity.metric);
+    EXPECT_EQ(x.similarity.missing, y.similarity.missing);
+    EXPECT_EQ(x.similarity.shrinkage, y.similarity.shrinkage);
+    EXPECT_EQ(x.similarity.shrink_from, y.similarity.shrink_from);
+    EXPECT_EQ(x.similarity.min_overlap, y.similarity.min_overlap);
+    EXPECT_EQ(x.weighting, y.weighting);
+    EXPECT_EQ(x.bm25_k1, y.bm25_k1);
+    EXPECT_EQ(x.bm25_b, y.bm25_b);
+    EXPECT_EQ(x.rp3_alpha, y.rp3_alpha);
+    EXPECT_EQ(x.rp3_beta, y.rp3_beta);
+    EXPECT_EQ(x.neighbors, y.neighbors);
+    EXPECT_EQ(x.normalize, y.normalize);
+    EXPECT_EQ(fold_in->normalized, std::get<NeighborsFoldIn>(b.fold_in).normalized);
   }
   EXPECT_EQ(a.normalization.method, b.normalization.method);
   EXPECT_EQ(a.normalization.mean, b.normalization.mean);
