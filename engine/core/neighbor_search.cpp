@@ -251,7 +251,8 @@ void find_best(Context& ctx, std::optional<CsrView> queries, CsrView rows, int64
     if (queries)
       similar_rows(ctx, *queries, {}, rows, params, ids.view(), similarities.view());
     else
-      similar_rows(ctx, rows, params, ids.view(), similarities.view());
+      log_info("similarities", {{"rows", count},
+                                {"by", name(similar_rows(ctx, rows, params, ids.view(), similarities.view()).method)}});
     found.fetch(ctx, ids.view(), similarities.view());
   }
   collect(found.ids, found.similarities, count, scales, out);

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""How the defaults of ALS were chosen: each setting of a grid is trained on each real data set by kindred-train with
-default factors and epochs, judged on the validation part (10 % of each user's interactions; another 10 % stay unseen,
+"""How defaults and configs were chosen: each setting of a grid is trained on each real data set of a study by
+kindred-train, other keys being defaults, judged on the validation part (10 % of each user's interactions; another 10 % stay unseen,
 for Gowalla the published test part), and told as its normalized regret, the share that it loses against the set's best
 setting. The setting with the least mean regret is the default.
 
-tests/bench/tune_als.py STUDY [--results FILE]     STUDY: ials, hu-koren, counts or explicit
+tests/bench/tune.py STUDY [--results FILE]     STUDY: ials, hu-koren, counts, explicit, weightings or rp3beta
 FILE (JSON lines) keeps what has been trained: a second call goes on from there. Prints Markdown tables.
 """
 import argparse
@@ -31,6 +31,7 @@ DATA = {
     "hetrec-lastfm-2k": 'interactions = "data/hetrec-lastfm-2k/user_artists.dat"\n'
                         'columns = { user = "userID", item = "artistID", value = "weight" }',
 }
+GOWALLA_KNN = ("ndcg@20", ["gowalla"])
 REGULARIZATION = [0.0003, 0.001, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1]
 STUDIES = {  # the metric, the data sets, the settings that all runs have, the grid
     "ials": ("ndcg@10", list(DATA), {},
@@ -41,6 +42,12 @@ STUDIES = {  # the metric, the data sets, the settings that all runs have, the g
     "counts": ("ndcg@10", ["retailrocket", "hetrec-lastfm-2k"], {"model.confidence": '"log"'},
                {"model.alpha": [0, 0.1, 0.3, 1, 3], "model.unobserved_weight": [0.03, 0.1, 0.3],
                 "model.regularization": [0.003, 0.01, 0.03]}),
+    "weightings": (*GOWALLA_KNN, {"model.type": '"item-knn"'},
+                   {"model.weighting": ['"none"', '"tf-idf"', '"bm25"', '"rp3beta"'],
+                    "model.normalize_weights": ['"none"', '"l1"'], "model.shrinkage": [0, 10],
+                    "model.neighbors": [100, 300]}),
+    "rp3beta": (*GOWALLA_KNN, {"model.type": '"item-knn"', "model.weighting": '"rp3beta"', "model.neighbors": 300},
+                {"model.rp3_alpha": [0.5, 0.7, 0.9, 1.1], "model.rp3_beta": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]}),
     "explicit": ("rmse", ["ml-latest-small"], {"model.feedback": '"explicit"'},
                  {"model.regularization": [0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2]}),
 }
@@ -51,8 +58,9 @@ def train(data, metric, settings, folder):
     config = Path(folder) / "tune.toml"
     config.write_text(f"[data]\n{DATA[data]}\n".replace('"data/', f'"{report.ROOT}/data/'))
     command = [report.BIN / "kindred-train", config, "--quiet", "--force", "--out", f"{folder}/run"]
-    settings = settings | {"evaluate.metrics": f'["{metric}"]', "evaluate.every": 100000, "train.loss": '"last"',
-                           "export.history": '"none"', "evaluate.test_users": 1}
+    settings = settings | {"evaluate.metrics": f'["{metric}"]', "evaluate.every": 100000, "evaluate.test_users": 1}
+    if "model.type" not in settings:  # als
+        settings |= {"train.loss": '"last"', "export.history": '"none"'}
     for key, value in settings.items():
         command += ["--set", f"{key}={value}"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
