@@ -4,6 +4,7 @@
 #include "engine/store/model_file.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <sys/resource.h>
 
@@ -191,6 +192,50 @@ TEST(ModelFile, EqualModelsHaveEqualHashes) {
   }
   std::sort(hashes.begin(), hashes.end());
   EXPECT_EQ(std::unique(hashes.begin(), hashes.end()), hashes.end());
+}
+
+TEST(ModelFile, NeighborsAreCheckedWhenRead) {
+  const TemporaryFolder folder;
+  test::Rng rng(8);
+  FittedModel model = full_model();
+  const int64_t n = model.num_items();
+  Neighbors good;
+  good.weights.cols = n;
+  good.weights.offsets.assign(static_cast<size_t>(n) + 1, 3);
+  good.weights.offsets[0] = 0;
+  good.weights.indices = {2, 4, 1};
+  good.weights.values = {3, 2, 2};
+  const auto problem = [&](const std::function<void(Neighbors&)>& change) {
+    Neighbors changed = good;
+    change(changed);
+    model.scorer = changed;
+    model.fold_in = HistoryFoldIn{};
+    save_model(model, folder / "m.h5");
+    std::string message = message_of<InputError>([&] { load_model(folder / "m.h5"); });
+    return message.substr(message.find("m.h5: ") + 6);
+  };
+  EXPECT_EQ(problem([](auto& b) { b.weights.indices[1] = -1; }),
+            "/items/neighbors/indices: row 0 holds -1; expected other rows, from 0 to " + std::to_string(n - 1));
+  EXPECT_EQ(problem([&](auto& b) { b.weights.indices[2] = static_cast<int32_t>(n); }),
+            fmt::format("/items/neighbors/indices: row 0 holds {}; expected other rows, from 0 to {}", n, n - 1));
+  EXPECT_EQ(problem([](auto& b) { b.weights.indices[0] = 0; }),
+            "/items/neighbors/indices: row 0 holds 0; expected other rows, from 0 to " + std::to_string(n - 1));
+  EXPECT_EQ(problem([](auto& b) { b.weights.indices[2] = 2; }),
+            "/items/neighbors/indices: row 0 holds 2 twice; expected each neighbor once");
+  EXPECT_EQ(problem([](auto& b) { b.weights.values[2] = 2.5f; }),
+            "/items/neighbors/data: the weights of row 0 do not descend");
+  EXPECT_EQ(problem([](auto& b) {
+              b.similarity = {1, 2};
+            }),
+            "/items/neighbors/similarity: it is <f4 of 2; expected <f4 of 3");
+  EXPECT_EQ(problem([](auto& b) {
+              b.center = {1, 2};
+            }),
+            fmt::format("/items/center: it is <f4 of 2; expected <f4 of {}", n));
+  EXPECT_EQ(problem([](auto& b) { b.used = -1; }),
+            "/items/neighbors: neighbors_used is -1; expected 0 to 2,147,483,647");
+  EXPECT_THAT(problem([](auto& b) { b.of = NeighborsOf::kUsers; }),
+              testing::StartsWith("/users/neighbors: its shape is"));
 }
 
 TEST(ModelFile, WhatCannotBeReadIsNotWritten) {
