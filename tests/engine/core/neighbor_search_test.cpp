@@ -120,10 +120,14 @@ void check(const NeighborLists& found, const Dense& queries, const Dense& rows, 
     for (size_t e = 0; e < ids.size(); ++e) {
       const auto at = static_cast<size_t>(found.weights.offsets[q]) + e;
       const double s = by_row[static_cast<size_t>(ids[e])], size = 1 + std::abs(s);
-      if (e < expected.size()) ASSERT_NEAR(s, expected[e], 1e-5 * size) << "row " << q << " rank " << e + 1;
+      if (e < expected.size()) {
+        ASSERT_NEAR(s, expected[e], 1e-5 * size) << "row " << q << " rank " << e + 1;
+      }
       const double weight = (distance ? 1 / (1 - s) : s * scale) / (search.normalize ? sum : 1);
       ASSERT_NEAR(found.weights.values[at], weight, 1e-5 * (1 + weight)) << "row " << q << " rank " << e + 1;
-      if (!found.similarity.empty()) ASSERT_NEAR(found.similarity[at], s, 1e-5 * size);
+      if (!found.similarity.empty()) {
+        ASSERT_NEAR(found.similarity[at], s, 1e-5 * size);
+      }
       ASSERT_TRUE(e == 0 || found.weights.values[at - 1] >= found.weights.values[at]);
     }
   }

@@ -148,7 +148,7 @@ TEST_P(FoldIn, PartsAddUpToTheScore) {
       std::vector<int32_t> named;
       for (size_t e = 0; e < parts.size(); ++e) {
         EXPECT_LE(parts[e].part, parts[e == 0 ? 0 : e - 1].part);
-        named.push_back(parts[e].item);
+        named.push_back(parts[e].row);
         sum += parts[e].part;
         magnitude += std::abs(parts[e].part);
       }

@@ -454,8 +454,8 @@ TEST(ModelFile, WrongContentIsNamed) {
   };
   EXPECT_EQ(changed([](ByHand& f) { f.format_version = 2; }),
             "format version 2, written by Kindred 9.8; this program reads up to version 1: use a newer Kindred");
-  EXPECT_EQ(changed([](ByHand& f) { f.scorer = "neighbors"; }),
-            "/: scorer is 'neighbors'; expected one of 'constant', 'factors'");
+  EXPECT_EQ(changed([](ByHand& f) { f.scorer = "towers"; }),
+            "/: scorer is 'towers'; expected one of 'constant', 'factors', 'neighbors'");
   EXPECT_EQ(changed([](ByHand& f) { f.scorer = "factors"; }), "/items/factors: missing");
   EXPECT_EQ(changed([](ByHand& f) { f.link = "tanh\n"; }),
             "/: link is 'tanh\\n'; expected one of 'identity', 'sigmoid', 'relu'");
