@@ -51,6 +51,7 @@ class Model:
             self.neighbors = Neighbors(file, self) if self.about["scorer"] == "neighbors" else None
             self.unknown_item = 0.0  # what is expected of an item that is not in the file
             if self.neighbors:
+                self.has_item_bias |= self.neighbors.average  # the user's mean remains
                 self.item_bias = self.item_bias + self.neighbors.center
                 if self.neighbors.average and text(self.normalization.get("method", "none")) == "subtract-item-mean":
                     self.unknown_item = self.normalization["mean"]

@@ -78,7 +78,7 @@ void add_neighbor_keys(KeyTable& t) {
          FIELD(knn.search.similarity.shrinkage));
   t.whole("shrink_from", 0, 1000000, true, "So many common users do not count for shrinkage.",
           FIELD(knn.search.similarity.shrink_from));
-  t.whole("min_overlap", 1, kMost, true, "Fewer common users make no neighbors.",
+  t.whole("min_overlap", 0, kMost, true, "Fewer common users make no neighbors; 0: by distance all are compared.",
           FIELD(knn.search.similarity.min_overlap));
   t.choice<Weighting>(
       "weighting",

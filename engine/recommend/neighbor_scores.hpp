@@ -43,7 +43,10 @@ class NeighborScores {
   float of_item(int32_t item) const;  ///< what every user's raw score of an item holds
   struct Scratch;
   struct Sum;
-  bool knows_items() const { return !neighbors_.center.empty() || !neighbors_.item_bias.empty(); }
+  /// Whether there is something to say of an item to which no neighbor leads.
+  bool knows_items() const {
+    return neighbors_.weighted_average || !neighbors_.center.empty() || !neighbors_.item_bias.empty();
+  }
   float raw(int32_t item, const Sum& sum) const;
   void add_all(const HostCsr& sources, int64_t q, Scratch& scratch) const;
   template <class Visit>

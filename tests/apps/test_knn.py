@@ -59,7 +59,8 @@ def test_the_workshops_neighbors(run, train):
 def test_users_are_scikit_learns(run, train, ratings, metric):
     """Nearest users of 50 users; the metrics that both have. Pearson is scikit-learn's correlation."""
     users, _, matrix = ratings
-    model = train(metric + "-users", "type=user-knn", f"similarity={metric}", "neighbors=10")
+    model = train(metric + "-users", "type=user-knn", f"similarity={metric}", "neighbors=10",
+                  "min_overlap=0")  # users without a film in common have distances, too
     dense = matrix.toarray()
     if metric == "jaccard":
         dense = dense > 0

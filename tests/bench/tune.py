@@ -47,7 +47,7 @@ STUDIES = {  # the metric, the data sets, the settings that all runs have, the g
                     "model.normalize_weights": ['"none"', '"l1"'], "model.shrinkage": [0, 10],
                     "model.neighbors": [100, 300]}),
     "rp3beta": (*GOWALLA_KNN, {"model.type": '"item-knn"', "model.weighting": '"rp3beta"', "model.neighbors": 300},
-                {"model.rp3_alpha": [0.5, 0.7, 0.9, 1.1], "model.rp3_beta": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]}),
+                {"model.rp3_alpha": [0.5, 0.75, 1.0], "model.rp3_beta": [0.2, 0.3, 0.4, 0.5]}),
     "explicit": ("rmse", ["ml-latest-small"], {"model.feedback": '"explicit"'},
                  {"model.regularization": [0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2]}),
 }

@@ -127,7 +127,7 @@ std::vector<int32_t> everybody() {
 class OfNeighbors : public testing::TestWithParam<Shape> {
  protected:
   FittedModel model = model_of(GetParam());
-  bool all_items = GetParam().center || GetParam().bias;
+  bool all_items = GetParam().average || GetParam().center || GetParam().bias;
   Context ctx{{.device = "cpu", .threads = 2}};
 };
 INSTANTIATE_TEST_SUITE_P(Models, OfNeighbors, testing::ValuesIn(kShapes),
