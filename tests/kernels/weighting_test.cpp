@@ -37,7 +37,8 @@ TEST_P(Weighting, IsTheDefinition) {
       std::vector<float> row(static_cast<size_t>(rows)), column(static_cast<size_t>(cols));
       for (auto* factors : {&row, &column})
         for (float& f : *factors) f = static_cast<float>(random() % 100) / 16;
-      const ResidentCsr a(ctx, offsets, indices, with_values ? values : std::vector<float>{}, cols, "a");
+      if (!with_values) values.clear();
+      const ResidentCsr a(ctx, offsets, indices, values, cols, "a");
       const auto device_row = put(row), device_column = put(column);
       for (const EntryWeight weight : {EntryWeight::kRoot, EntryWeight::kSaturated, EntryWeight::kPower})
         for (const float parameter : {0.f, 0.7f, 2.f}) {
