@@ -490,7 +490,7 @@ TEST(AlsTargets, AgreeWithFloat64) {
   if (emulated()) GTEST_SKIP() << "instruction sets are the CPU's";
   Context ctx({.device = "cpu"});
   const int64_t factors = 70;
-  const HostCsr rows = cases::random_csr({1, 0, 20, 40, 5000, 90, 17}, 6000, 26);
+  const HostCsr rows = cases::random_csr({1, 0, 20, 40, 700, 90, 17}, 1000, 26);
   const auto fixed = cases::random_factors(rows.cols, factors, 27);
   const auto start = cases::random_factors(rows.rows(), factors, 28);
   const Vector basis = eigenbasis(ctx, fixed, factors);
