@@ -12,6 +12,7 @@ CONFIGS = {
     "gowalla-als": ("gowalla", {"users": 29858, "items": 40981, "train": 810128, "test": 217242}),
     "movielens-item-knn": ("ml-latest-small", {"users": 610, "items": 9724}),
     "movielens-user-knn": ("ml-latest-small", {"users": 610, "items": 9724}),
+    "gowalla-rp3beta": ("gowalla", {"users": 29858, "items": 40981, "train": 810128, "test": 217242}),
     "gowalla-item-knn": ("gowalla", {"users": 29858, "items": 40981, "train": 810128, "test": 217242}),
     "retailrocket-als": ("retailrocket", {"users": 3431, "items": 8885}),
     "lastfm-als": ("hetrec-lastfm-2k", {"users": 1892, "items": 17632}),
