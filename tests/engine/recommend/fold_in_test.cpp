@@ -259,7 +259,7 @@ TEST(SvdFoldIn, ProjectsAHistoryAndTakesItsScoresApart) {
   EXPECT_EQ(found.factors.data, (std::vector<float>{2, 4 / 3.f, 0, 0, 0, 0}));
   const auto reasons = explain_row(model, {}, history.row(0), history.row_values(0), std::vector<int32_t>{0, 1, 2});
   ASSERT_EQ(reasons.size(), 3u);
-  EXPECT_EQ(reasons[2][0].item, 0);
+  EXPECT_EQ(reasons[2][0].row, 0);
   EXPECT_FLOAT_EQ(reasons[2][0].part, 2);
   EXPECT_FLOAT_EQ(reasons[2][1].part, 0);
   EXPECT_FLOAT_EQ(reasons[1][0].part, 4);
