@@ -55,6 +55,15 @@ def similar_users(model, items, values):
     return find(dense(items, values)[None], users, recipe)[0] if len(items) else {}
 
 
+def svd(model, items, values):
+    """The history's projection on the item table, whose columns are orthogonal."""
+    y = model.y
+    squares = np.sum(y.astype(float) ** 2, axis=0)
+    offset, scale = model.user_scale(items, values)
+    values = (values - offset) / scale - model.normal_items[items]
+    return np.divide(values @ y[items], squares, out=np.zeros(len(squares)), where=squares > 0)
+
+
 def main(path, history, k=10):
     model = Model(path)
     values = {}
@@ -66,8 +75,8 @@ def main(path, history, k=10):
     values = np.array([values[item] for item in items])
     scale = model.user_scale(items, values)
     method = text(model.fold_in.get("method", "none"))
-    if method == "als":
-        x, bias = als(model, items, values)
+    if method in ("als", "svd"):
+        x, bias = als(model, items, values) if method == "als" else (svd(model, items, values), 0.0)
         if model.about["metric"] == "cosine":
             x = unit(x)
         if not model.has_item_bias and not x.any():

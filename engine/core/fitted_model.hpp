@@ -69,6 +69,8 @@ struct AlsFoldIn {
   float alpha = 0;              ///< c = 1 + alpha f(r); implicit objectives
   bool log_confidence = false;  ///< f(r) = log(1 + r) instead of r
 };
+/// x = (YᵀY)⁻¹ Yᵀ r for the item table Y, whose columns are orthogonal: what is not in the history counts as 0.
+struct SvdFoldIn {};
 /// No user term (popularity).
 struct NoFoldIn {};
 /// The history is all that answers need: neighbors of items.
@@ -78,7 +80,7 @@ struct NeighborsFoldIn {
   NeighborSearch search;
   bool normalized = false;  ///< values are compared as the normalization leaves them, else as they are
 };
-using FoldIn = std::variant<NoFoldIn, AlsFoldIn, HistoryFoldIn, NeighborsFoldIn>;
+using FoldIn = std::variant<NoFoldIn, AlsFoldIn, HistoryFoldIn, NeighborsFoldIn, SvdFoldIn>;
 
 struct FittedModel {
   std::string name;   ///< of the run

@@ -73,6 +73,18 @@ void make_absolute(TomlValue& value, const std::filesystem::path& folder) {
   }
 }
 
+/// The key of this name that means something for the config as far as it is known, else any of them; null: there is
+/// none.
+const SchemaKey* find_key(const Config& config, const std::string& name) {
+  const SchemaKey* any = nullptr;
+  for (const auto& key : schema()) {
+    if (key.name != name) continue;
+    if (key.when.holds(config)) return &key;
+    if (any == nullptr) any = &key;
+  }
+  return any;
+}
+
 /// Gives a value to its field, file names as paths that hold from anywhere.
 void read_key(Config& config, const SchemaKey& key, TomlValue value, const std::filesystem::path& config_file) {
   if (key.type == kInputFile || key.type == kInputFiles)
@@ -90,6 +102,8 @@ std::string normalize_refusal(const Config& c) {
   if (c.model == "als" && c.als.feedback == "implicit" && !divides)
     return "implicit feedback needs values of 0 and more, which \"divide-user-mean\" alone keeps; use that, or "
            "model.feedback = \"explicit\"";
+  if (c.model == "sgd" && c.sgd.params.loss != SgdLoss::kSquared)
+    return "this model.loss takes no values; use model.loss = \"squared\"";
   if (c.model == "bayesian-average" && (method == Normalize::kSubtractItemMean || method == Normalize::kBaseline))
     return "takes off the means of items, which bayesian-average is made of; use \"subtract-user-mean\" or \"z-score\"";
   return "";
@@ -158,8 +172,30 @@ void complete(Config& c, const std::string& file, const std::vector<std::pair<st
       throw InputError(at("export.history") + ": " + c.model +
                        " answers from what people have had; expected \"values\"");
   }
+  if (c.model == "sgd") {
+    SgdParams& p = c.sgd.params;
+    if (p.loss == SgdLoss::kContrastive) p.cosine = true;
+    if (p.cosine && !given("model.temperature")) p.temperature = 0.1f;  // of values between -1 and 1
+    const SgdDefaults defaults = sgd_defaults(p.loss, p.optimizer);
+    if (!given("model.regularization"))
+      p.user_regularization = p.item_regularization = p.bias_regularization = defaults.regularization;
+    if (!given("model.learning_rate")) c.sgd.learning_rate = defaults.learning_rate;
+    if (!given("model.negatives.uniform") && p.popularity == 0 && !p.in_batch) p.uniform = defaults.negatives;
+    const bool compares = p.uniform > 0 || p.popularity > 0 || (p.in_batch && p.batch_size > 1);
+    if (!compares && !is_pointwise(p.loss))
+      throw InputError(at("model.negatives.uniform") +
+                       ": this model.loss holds interactions against other items; ask for at least one negative");
+    if (p.uniform + p.popularity + (p.in_batch ? p.batch_size : 0) > kMaxNegatives)
+      throw InputError(at("model.negatives.uniform") + ": more than " + std::to_string(kMaxNegatives) +
+                       " negatives of all kinds together; ask for fewer");
+  }
+  if (c.model == "svd" && c.svd_center != Normalize::kNone) {
+    if (given("data.normalize") && c.data.normalize != c.svd_center)
+      throw InputError(at("model.center") + ": data.normalize says otherwise; remove one of the two");
+    c.data.normalize = c.svd_center;
+  }
   const auto check_sense = [&](const MetricSpec& metric, const char* key) {
-    const std::string reason = objection(metric, predicts_values(c), false, true);
+    const std::string reason = objection(metric, predicts_values(c), predicts_probabilities(c), true);
     if (!reason.empty()) throw InputError(at(key) + ": " + reason + "; " + advice(metric));
   };
   for (const auto& metric : c.evaluate.metrics) check_sense(metric, "evaluate.metrics");
@@ -222,26 +258,26 @@ Config read_config(const TomlTable& root, const std::filesystem::path& path) {
   std::ranges::stable_sort(values, {}, [](const auto& entry) { return entry.second.line; });
 
   Config config;
-  std::map<std::string, const SchemaKey*> keys;
-  for (const auto& key : schema()) keys.emplace(key.name, &key);
+  // Which model it is comes first: a key that several models have stands in the schema once for each.
+  std::ranges::stable_partition(values, [](const auto& entry) { return entry.first == "model.type"; });
   for (const auto& [name, value] : values) {
-    const auto found = keys.find(name);
-    if (found == keys.end() && is_section(name)) {
+    const SchemaKey* found = find_key(config, name);
+    if (found == nullptr && is_section(name)) {
       if (std::holds_alternative<TomlTable>(value.value)) continue;
       throw InputError(place(file, value.line) + ": " + name + ": expected a table, found " +
                        printable(to_toml(value)));
     }
-    if (found == keys.end()) unknown_key(place(file, value.line), name);
+    if (found == nullptr) unknown_key(place(file, value.line), name);
     try {
-      read_key(config, *found->second, value, std::filesystem::absolute(path));
+      read_key(config, *found, value, std::filesystem::absolute(path));
     } catch (const InputError& error) {
       throw InputError(place(file, value.line) + ": " + name + ": " + error.what());
     }
   }
   for (const auto& [name, value] : values) {
-    const auto found = keys.find(name);
-    if (found != keys.end() && !found->second->when.holds(config))
-      throw InputError(place(file, value.line) + ": " + name + ": needs " + found->second->when.text +
+    const SchemaKey* found = find_key(config, name);
+    if (found != nullptr && !found->when.holds(config))
+      throw InputError(place(file, value.line) + ": " + name + ": needs " + found->when.text +
                        "; set that or remove this key");
   }
   complete(config, file, values);
@@ -280,7 +316,8 @@ std::vector<std::string> differing_keys(const std::string& resolved_a, const std
   std::vector<std::string> out;
   for (const auto& key : schema()) {
     const std::string before = value(a, key.name), now = value(b, key.name);
-    if (key.changes_results && before != now) out.push_back(key.name + " (" + before + ", now " + now + ")");
+    const std::string line = key.name + " (" + before + ", now " + now + ")";
+    if (key.changes_results && before != now && std::ranges::find(out, line) == out.end()) out.push_back(line);
   }
   return out;
 }

@@ -10,6 +10,8 @@
 #include "engine/evaluate/evaluate.hpp"
 #include "engine/models/als.hpp"
 #include "engine/models/knn.hpp"
+#include "engine/models/sgd.hpp"
+#include "engine/models/svd.hpp"
 
 namespace kindred {
 
@@ -31,6 +33,9 @@ struct Config {
   AlsOptions als;
   KnnOptions knn;
   std::filesystem::path over;  ///< item-knn: a model file whose items' vectors are compared; "": none
+  SgdOptions sgd;
+  SvdOptions svd;
+  Normalize svd_center = Normalize::kNone;  ///< model.center, which is data.normalize said otherwise
   EarlyStopping early_stopping;
   std::string refit = "none";  ///< "none" | "validation" | "all"
   double checkpoint_minutes = 10;
@@ -47,14 +52,25 @@ struct Config {
 };
 
 inline bool is_knn(const Config& c) { return c.model == "item-knn" || c.model == "user-knn"; }
-/// A model that one look at the data fits: no epochs, no early stopping.
-inline bool is_fitted_at_once(const Config& c) {
-  return is_knn(c) || c.model == "popularity" || c.model == "bayesian-average";
+/// Passes of the model's fit over the data; 0 where it has none.
+inline int epochs_of(const Config& c) { return c.model == "als" ? c.als.epochs : c.model == "sgd" ? c.sgd.epochs : 0; }
+/// The field that says how long the model's vectors are; null where it has none.
+inline int* factors_of(Config& c) {
+  return c.model == "als"   ? &c.als.factors
+         : c.model == "sgd" ? &c.sgd.factors
+         : c.model == "svd" ? &c.svd.factors
+                            : nullptr;
 }
+inline bool has_factors(const Config& c) { return c.model == "als" || c.model == "sgd" || c.model == "svd"; }
 /// A model whose scores are on the scale of the values: rmse and mae make sense.
 inline bool predicts_values(const Config& c) {
   return c.model == "bayesian-average" || (c.model == "als" && c.als.feedback == "explicit") ||
-         (is_knn(c) && c.knn.weighted_average);
+         (is_knn(c) && c.knn.weighted_average) || (c.model == "sgd" && predicts_values(c.sgd)) ||
+         (c.model == "svd" && c.data.normalize != Normalize::kNone);
+}
+/// A model whose scores are probabilities: logloss makes sense.
+inline bool predicts_probabilities(const Config& c) {
+  return c.model == "sgd" && c.sgd.params.loss == SgdLoss::kLogistic;
 }
 
 /// Reads a config and the command line's `--set` pairs. Every error is an InputError that names file, line and key, and

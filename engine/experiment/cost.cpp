@@ -15,6 +15,7 @@
 #include "engine/data/input_files.hpp"
 #include "engine/data/reader.hpp"
 #include "engine/data/table.hpp"
+#include "engine/experiment/model.hpp"
 #include "kernels/dense.hpp"
 #include "kernels/memory.hpp"
 
@@ -59,16 +60,11 @@ FitShape shape_of(const Interactions& train, int64_t more) {
   return {train.num_users(), train.num_items(), train.size() + more, !train.matrix.values.empty()};
 }
 
-FitMemory fit_memory(const Config& config, const Context& ctx, const FitShape& shape) {
-  if (is_knn(config)) return knn_memory(ctx, shape, config.model == "item-knn" ? shape.items : shape.users, config.knn);
-  return als_memory(ctx, shape, config.als);
-}
-
 /// Peaks of host and device over the phases of a run that begins with `resident` bytes.
 void set_memory(const Config& config, const Context& ctx, const PreparedData& data, int64_t resident, RunCost& cost) {
-  if (is_fitted_at_once(config) && !is_knn(config)) return;
+  if (config.model == "popularity" || config.model == "bayesian-average") return;
   const FitShape shape = shape_of(data.train, 0);
-  const FitMemory fit = fit_memory(config, ctx, shape);
+  const FitMemory fit = fit_memory(ctx, shape, config);
   if (config.data.normalize != Normalize::kNone) resident += 4 * shape.interactions;  // values are kept as they were
   // A snapshot is validated or exported; early stopping keeps the best one beside it.
   const int64_t kept = config.early_stopping.metric.empty() ? 0 : fit.snapshot;
@@ -77,7 +73,7 @@ void set_memory(const Config& config, const Context& ctx, const PreparedData& da
   if (config.refit == "none") return;
   const int64_t validation = data.validation.matrix.nnz(), test = config.refit == "all" ? data.test.matrix.nnz() : 0;
   const FitShape whole = shape_of(data.train, validation + test);
-  const FitMemory again = fit_memory(config, ctx, whole);
+  const FitMemory again = fit_memory(ctx, whole, config);
   const int64_t merged = (4 + 4 * whole.values) * whole.interactions + 8 * whole.users;
   cost.host = std::max(cost.host, resident + merged + kept + std::max(fit.snapshot, again.host + again.snapshot));
   cost.device = std::max(cost.device, again.device);
@@ -172,21 +168,22 @@ RunCost run_cost(const Config& config, Context& ctx, const PreparedData& data) {
   cost.host_free = now.resident + cpu_report().available_bytes;
   cost.device_free = free_device_bytes(ctx);
   set_memory(config, ctx, data, now.resident, cost);
-  if (!cost.fits() && config.model == "als") {
-    Config smaller = config;
-    for (smaller.als.factors = 512; smaller.als.factors >= 8 && cost.fitting_factors == 0; smaller.als.factors /= 2) {
+  Config smaller = config;
+  if (int* const factors = factors_of(smaller); factors != nullptr && !cost.fits()) {
+    const int wanted = *factors;
+    for (*factors = 512; *factors >= 8 && cost.fitting_factors == 0; *factors /= 2) {
       RunCost other{.host_free = cost.host_free, .device_free = cost.device_free};
       set_memory(smaller, ctx, data, now.resident, other);
-      if (smaller.als.factors < config.als.factors && other.fits()) cost.fitting_factors = smaller.als.factors;
+      if (*factors < wanted && other.fits()) cost.fitting_factors = *factors;
     }
   }
 
-  const double user_flop =
-      2.0 * static_cast<double>(data.train.num_items()) * (is_fitted_at_once(config) ? 1 : config.als.factors);
+  Config own = config;
+  const int* const factors = factors_of(own);
+  const double user_flop = 2.0 * static_cast<double>(data.train.num_items()) * (factors != nullptr ? *factors : 1);
   cost.validation_flop = user_flop * static_cast<double>(evaluated_users(data.validation, config.validation_users));
   cost.test_flop = user_flop * static_cast<double>(evaluated_users(data.test, config.test_users));
-  if (cost.validation_flop > 0)
-    cost.validations = 1 + (is_fitted_at_once(config) ? 0 : (config.als.epochs + config.every - 1) / config.every);
+  if (cost.validation_flop > 0) cost.validations = 1 + (epochs_of(config) + config.every - 1) / config.every;
   const double flop = cost.validations * cost.validation_flop + cost.test_flop;
   if (flop > kNoticeableFlop && !ctx.on_cuda()) cost.seconds = flop / (kListRate * product_rate(ctx));
   return cost;

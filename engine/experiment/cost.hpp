@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a run will take, told before it is taken: memory of the host and the device, work of the evaluations. Each model
-// tells its own part (als_memory), the sum over a run's phases is made here.
+// tells its own part (als_memory …), the sum over a run's phases is made here.
 #pragma once
 #include <string>
 

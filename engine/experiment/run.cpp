@@ -102,7 +102,7 @@ PreparedData read_data(const Config& config) {
   if (!config.early_stopping.metric.empty() && data.validation.empty() && !drawn_later)
     throw InputError("train.early_stopping: needs a validation part; set split.validation above 0");
   for (const auto& metric : config.evaluate.metrics) {
-    const auto reason = objection(metric, true, true, !is_fitted_at_once(config) || data.catalogue.tags.rows() > 0);
+    const auto reason = objection(metric, true, true, has_factors(config) || data.catalogue.tags.rows() > 0);
     if (!reason.empty()) throw InputError("evaluate.metrics: " + reason + "; name a catalogue with tags in data.items");
   }
   if (std::ranges::any_of(config.evaluate.metrics, [&](const auto& m) { return m.k > data.train.num_items(); }))
@@ -112,9 +112,6 @@ PreparedData read_data(const Config& config) {
   note_small_data(data.train);
   return data;
 }
-
-/// What a model takes as its number of epochs; a baseline has none.
-int epochs_of(const Config& config) { return is_fitted_at_once(config) ? 0 : config.als.epochs; }
 
 /// JSON whatever bytes a name has.
 std::string dump(const Json& json, int indent) { return json.dump(indent, ' ', false, Json::error_handler_t::replace); }

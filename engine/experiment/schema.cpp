@@ -49,6 +49,8 @@ const std::vector<std::pair<std::string, std::string>>& aliases() {
          {"n_factors", "num_factors", "embedding_dim", "embedding_size", "latent_dim", "dim", "rank", "no_components"}},
         {"model.regularization", {"reg", "lambda", "reg_param", "reg_all", "l2", "weight_decay"}},
         {"train.epochs", {"iterations", "n_iter", "n_epochs", "num_epochs", "max_iter"}},
+        {"model.learning_rate", {"lr", "lr_all", "eta"}},
+        {"model.negatives.uniform", {"num_neg", "n_neg", "num_negatives", "num_negs"}},
         {"model.solver", {"use_cg"}},
         {"model.type", {"algorithm"}},
         {"seed", {"random_state"}},
@@ -59,8 +61,6 @@ const std::vector<std::pair<std::string, std::string>>& aliases() {
     std::vector<std::pair<std::string, std::string>> out;
     for (const auto& [ours, theirs] : known)
       for (const char* name : theirs) out.emplace_back(name, std::string("did you mean '") + ours + "'?");
-    for (const char* name : {"lr", "learning_rate"})
-      out.emplace_back(name, "als solves each row at once, there is no learning rate");
     return out;
   }();
   return names;

@@ -29,6 +29,8 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 inline const Condition kAlways{"", [](const Config&) { return true; }};
 inline const Condition kAls{"model.type = \"als\"", [](const Config& c) { return c.model == "als"; }};
 
+inline const Condition kSgd{"model.type = \"sgd\"", [](const Config& c) { return c.model == "sgd"; }};
+
 /// Collects keys; each call binds one to a field through an accessor `at(config)`.
 class KeyTable {
  public:
@@ -156,6 +158,8 @@ void add_data_keys(KeyTable& t);
 void add_split_keys(KeyTable& t);
 void add_neighbor_keys(KeyTable& t);  ///< of [model]
 void add_model_keys(KeyTable& t);
+void add_sgd_keys(KeyTable& t);  // of [model], as the next
+void add_svd_keys(KeyTable& t);
 void add_train_keys(KeyTable& t);
 void add_evaluate_keys(KeyTable& t);
 void add_export_keys(KeyTable& t);

@@ -15,9 +15,10 @@ const Condition kIals{"model.objective = \"ials\" (hu-koren weighs by 1)",
 
 void add_model_keys(KeyTable& t) {
   t.begin("model");
-  t.word("type", {"als", "item-knn", "user-knn", "popularity", "bayesian-average"}, true,
-         "als: matrix factorisation by alternating least squares. item-knn, user-knn: neighbors of items, of users. "
-         "Baselines: popularity; bayesian-average, an item's mean "
+  t.word("type", {"als", "sgd", "svd", "item-knn", "user-knn", "popularity", "bayesian-average"}, true,
+         "als: matrix factorisation by alternating least squares. sgd: by stochastic gradient descent. svd: its "
+         "truncated singular value decomposition. item-knn, user-knn: neighbors of items, of users. Baselines: "
+         "popularity; bayesian-average, an item's mean "
          "rating, drawn towards the mean of all items the fewer ratings it has.",
          FIELD(model));
   t.when = kAls;
@@ -73,6 +74,8 @@ void add_model_keys(KeyTable& t) {
                          {{"fp32", AlsPrecision::kFp32}, {"tf32", AlsPrecision::kTf32}, {"bf16", AlsPrecision::kBf16}},
                          true, "Of the products on CUDA; the CPU computes in fp32.", FIELD(als.params.precision));
   add_neighbor_keys(t);
+  add_sgd_keys(t);
+  add_svd_keys(t);
 }
 
 }  // namespace kindred::detail

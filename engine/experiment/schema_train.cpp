@@ -6,6 +6,7 @@ namespace {
 
 const Condition kStopping{"train.early_stopping.metric, for example \"ndcg@10\"",
                           [](const Config& c) { return !c.early_stopping.metric.empty(); }};
+const Condition kEpochs{"model.type = \"als\" or \"sgd\"", [](const Config& c) { return epochs_of(c) > 0; }};
 
 }  // namespace
 
@@ -13,8 +14,12 @@ void add_train_keys(KeyTable& t) {
   t.begin("train");
   t.when = kAls;
   t.whole("epochs", 1, 100000, true, "Passes over all users and items.", FIELD(als.epochs));
+  t.when = kSgd;
+  t.whole("epochs", 1, 100000, true, "Passes over all interactions.", FIELD(sgd.epochs));
+  t.when = kAls;
   t.choice<bool>("loss", {{"every", true}, {"last", false}}, false,
                  "When the exact loss is computed; its time is kept apart.", FIELD(als.loss_every_epoch));
+  t.when = kEpochs;
   t.add(
       "early_stopping.metric", "text", "", true, "Stop when this validation metric no longer improves; absent: off.",
       [](Config& c, const TomlValue& v) { c.early_stopping.metric = parse_metric(text_of(v)).name(); },

@@ -11,8 +11,7 @@
 #include "engine/core/interrupt.hpp"
 #include "engine/core/log.hpp"
 #include "engine/data/normalize.hpp"
-#include "engine/models/bayesian_average.hpp"
-#include "engine/models/popularity.hpp"
+#include "engine/experiment/model.hpp"
 #include "engine/store/model_file.hpp"
 
 namespace kindred {
@@ -24,71 +23,6 @@ constexpr double kWorthKeeping = 60;
 
 /// Before the names of the best epoch's tables in a checkpoint.
 const std::string kBest = "best.";
-
-/// Neighbors of items by the vectors that another model has of them; items that it does not know have none.
-NeighborLists neighbors_over(const Config& config, Context& ctx, const Ids& items) {
-  const NeighborSearch& search = config.knn.search;
-  const FittedModel over = load_model(config.over, {.users = false, .history = false, .catalogue = false});
-  if (!std::holds_alternative<Factors>(over.scorer))
-    throw InputError(fmt::format("model.over: {}: model '{}' has no factors; expected one that has, like als",
-                                 config.over.string(), over.model));
-  std::vector<int32_t> ours(static_cast<size_t>(over.num_items())), known, known_rows;  // theirs -> ours; theirs, ours
-  for (int32_t i = 0; i < over.num_items(); ++i) ours[static_cast<size_t>(i)] = items.find(over.items->text(i));
-  for (int32_t i = 0; i < over.num_items(); ++i)
-    if (ours[static_cast<size_t>(i)] >= 0) known.push_back(i), known_rows.push_back(ours[static_cast<size_t>(i)]);
-  if (const auto missing = items.size() - static_cast<int64_t>(known.size()); missing > 0)
-    log_warning("items that model.over does not know have no neighbors", {{"items", missing}});
-  std::vector<uint8_t> allowed(ours.size());
-  for (size_t i = 0; i < ours.size(); ++i) allowed[i] = ours[i] >= 0;
-  using M = SimilarityMetric;
-  const M metric = search.similarity.metric;
-  const Similarity similarity = metric == M::kDot         ? Similarity::kDot
-                                : metric == M::kEuclidean ? Similarity::kEuclidean
-                                                          : Similarity::kCosine;
-  const TopK lists = Recommender(ctx, over).similar_items(known, search.neighbors, similarity, {.allowed = allowed});
-  // Known items as train numbers them: rows without a list are empty.
-  const auto k = static_cast<size_t>(lists.k), rows = static_cast<size_t>(items.size());
-  std::vector<int32_t> ids(rows * k, -1);
-  std::vector<float> similarities(rows * k, kNoScore);
-  for (size_t q = 0; q < known.size(); ++q)
-    for (size_t e = 0; e < k; ++e) {
-      const int32_t found = lists.items[q * k + e];
-      const size_t to = static_cast<size_t>(known_rows[q]) * k + e;
-      if (found >= 0) ids[to] = ours[static_cast<size_t>(found)], similarities[to] = lists.scores[q * k + e];
-    }
-  return weigh_neighbors(ids, similarities, items.size(), items.size(), search);
-}
-
-/// Models without epochs.
-FittedModel fit_at_once(const Config& config, Context& ctx, Interactions& train) {
-  if (config.model == "popularity") return fit_popularity(train);
-  if (config.model == "bayesian-average") return fit_bayesian_average(train);
-  KnnOptions options = config.knn;
-  const auto fit_knn = [&] {
-    if (config.model == "user-knn") return fit_user_knn(ctx, train, options);
-    return config.over.empty() ? fit_item_knn(ctx, train, options)
-                               : fit_item_knn(train, neighbors_over(config, ctx, *train.items), options);
-  };
-  options.normalized = config.data.normalize != Normalize::kNone;
-  FittedModel model = fit_knn();
-  // Centering is normalizing when the similarities are known.
-  if (options.weighted_average) NormalizedTrain(ctx, train, options.center).undo(model);
-  return model;
-}
-
-FittedModel refit_epochs(const Config& config, Context& ctx, const Interactions& more, int epochs) {
-  AlsOptions options = config.als;
-  options.epochs = epochs;
-  options.loss_every_epoch = false;
-  Progress progress("refit", epochs, "epochs");
-  FitHooks hooks;
-  hooks.after_epoch = [&](const EpochReport& report, const auto&, const auto&) {
-    check_interrupt();
-    progress.update(report.epoch);
-    return true;
-  };
-  return fit_als(ctx, more, options, hooks);
-}
 
 }  // namespace
 
@@ -107,8 +41,14 @@ Evaluation evaluate_part(Context& ctx, const FittedModel& model, const PreparedD
 
 FittedModel refit(const Config& config, Context& ctx, Interactions& more, int epochs) {
   const NormalizedTrain normalized(ctx, more, config.data.normalize);
-  FittedModel model =
-      is_fitted_at_once(config) ? fit_at_once(config, ctx, more) : refit_epochs(config, ctx, more, epochs);
+  Progress progress("refit", epochs, "epochs");
+  FitHooks hooks;
+  hooks.after_epoch = [&](const EpochReport& report, const auto&, const auto&) {
+    check_interrupt();
+    progress.update(report.epoch);
+    return true;
+  };
+  FittedModel model = fit_model(ctx, more, config, epochs, hooks, true);
   normalized.undo(model);
   return model;
 }
@@ -122,7 +62,7 @@ FittedModel Selection::fit() {
   FittedModel model;
   {
     const NormalizedTrain normalized(ctx_, data_.train, config_.data.normalize);
-    model = is_fitted_at_once(config_) ? fit_at_once(config_, ctx_, data_.train) : fit_epochs(normalized);
+    model = epochs_of(config_) > 0 ? fit_epochs(normalized) : fit_model(ctx_, data_.train, config_, 0, {});
     normalized.undo(model);
   }
   ctx_.release_unused();
@@ -131,15 +71,15 @@ FittedModel Selection::fit() {
 }
 
 FittedModel Selection::fit_epochs(const NormalizedTrain& normalized) {
-  AlsOptions options = config_.als;
+  int epochs = epochs_of(config_);
   FitState state;
   if (folder_.start() == RunStart::kResume && std::filesystem::exists(folder_.round_file("checkpoint.h5"))) {
     state = restore();
-    if (seen_.stopped) options.epochs = state.epoch;
+    if (seen_.stopped) epochs = state.epoch;
     log_info("resumed", {{"epoch", state.epoch}});
-    folder_.write_status({"running", state.epoch, config_.als.epochs});
+    folder_.write_status({"running", state.epoch, epochs_of(config_)});
   }
-  Progress progress("training", options.epochs, "epochs");
+  Progress progress("training", epochs, "epochs");
   FitHooks hooks;
   hooks.resume = state.epoch > 0 ? &state : nullptr;
   hooks.after_epoch = [&](const EpochReport& report, const auto& model, const auto& now) {
@@ -152,12 +92,12 @@ FittedModel Selection::fit_epochs(const NormalizedTrain& normalized) {
     return after_epoch(report, undone, now, progress);
   };
   chosen_ = state.epoch;
-  FittedModel last = fit_als(ctx_, data_.train, options, hooks);
+  FittedModel last = fit_model(ctx_, data_.train, config_, epochs, hooks);
   if (seen_.best.tables.empty() || seen_.best.epoch == chosen_) return last;
-  chosen_ = options.epochs = seen_.best.epoch;
+  chosen_ = seen_.best.epoch;
   log_info("the best epoch is taken", {{"epoch", chosen_}});
   last = {};
-  return fit_als(ctx_, data_.train, options, {.after_epoch = {}, .resume = &seen_.best});
+  return fit_model(ctx_, data_.train, config_, chosen_, {.after_epoch = {}, .resume = &seen_.best});
 }
 
 Evaluation Selection::validate(const FittedModel& model, bool intervals) const {
@@ -172,7 +112,7 @@ bool Selection::after_epoch(const EpochReport& report, const std::function<Fitte
   Json line{{"epoch", report.epoch}, {"seconds", report.seconds}};
   if (report.loss) line["loss"] = *report.loss, line["loss_seconds"] = report.loss_seconds;
   std::string note = report.loss ? fmt::format("loss {:.6g}", *report.loss) : "";
-  const bool last = report.epoch == config_.als.epochs;
+  const bool last = report.epoch == epochs_of(config_);
   if (!data_.validation.empty() && (report.epoch % config_.every == 0 || last)) {
     const Stopwatch watch;
     const Evaluation evaluation = validate(model(), false);
@@ -190,9 +130,9 @@ bool Selection::after_epoch(const EpochReport& report, const std::function<Fitte
   std::string lines;
   for (const auto& earlier : seen_.log) lines += earlier + "\n";
   write_file(folder_.round_file("epochs.jsonl"), lines);
-  const int epochs_left = config_.als.epochs - report.epoch + folder_.rounds_left() * config_.als.epochs;
+  const int epochs_left = epochs_of(config_) - report.epoch + folder_.rounds_left() * epochs_of(config_);
   const double left = epochs_left * since_epoch_.lap();
-  folder_.write_status({"running", report.epoch, config_.als.epochs, left});
+  folder_.write_status({"running", report.epoch, epochs_of(config_), left});
   log_info("epoch", {{"epoch", report.epoch}, {"seconds", report.seconds}, {"remarks", note}});
   progress.note(note);
   progress.update(report.epoch);

@@ -16,6 +16,15 @@ namespace {
 
 const AlsFoldIn* recipe_of(const FittedModel& model) { return std::get_if<AlsFoldIn>(&model.fold_in); }
 
+/// Of a model from a decomposition: 1 / |column|^2 of the item table, 0 for columns of zeros.
+std::vector<double> inverse_squares(const HostMatrix& items) {
+  std::vector<double> out(static_cast<size_t>(items.cols));
+  for (int64_t i = 0; i < items.rows; ++i)
+    for (size_t k = 0; k < out.size(); ++k) out[k] += double{items.row(i)[k]} * double{items.row(i)[k]};
+  for (double& square : out) square = square > 0 ? 1 / square : 0;
+  return out;
+}
+
 /// An item's bias as the scorer was fitted; the model's holds what normalizing took off too.
 float fitted_bias(const FittedModel& model, const Factors& factors, int32_t item) {
   return factors.item_bias.empty() ? 0 : factors.item_bias[static_cast<size_t>(item)] - model.normalization.item(item);
@@ -78,6 +87,46 @@ void solve(const std::vector<double>& l, size_t d, std::vector<double>& x) {
   }
 }
 
+/// x = (YᵀY)⁻¹ Yᵀ r with YᵀY diagonal.
+FoldedIn project_rows(const FittedModel& model, const HostCsr& histories) {
+  const HostMatrix& items = std::get<Factors>(model.scorer).items;
+  const std::vector<double> inverse = inverse_squares(items);
+  FoldedIn out{HostMatrix(histories.rows(), items.cols), {}};
+  for (int64_t q = 0; q < histories.rows(); ++q) {
+    const UserScale scale = scale_of_history(model, histories.row(q), histories.row_values(q));
+    std::vector<double> sum(inverse.size());
+    for (int64_t e = histories.offsets[static_cast<size_t>(q)]; e < histories.offsets[static_cast<size_t>(q) + 1];
+         ++e) {
+      const int32_t item = histories.indices[static_cast<size_t>(e)];
+      const double value = normalized(model.normalization, scale, item, histories.value(e));
+      for (size_t k = 0; k < sum.size(); ++k) sum[k] += value * items.row(item)[k];
+    }
+    for (size_t k = 0; k < sum.size(); ++k) out.factors.row(q)[k] = static_cast<float>(inverse[k] * sum[k]);
+  }
+  return out;
+}
+
+/// A score is sum_e r_e (y_e' (YᵀY)⁻¹ y_i): each summand is what interaction e brought.
+std::vector<std::vector<Reason>> explain_projected(const FittedModel& model, std::span<const int32_t> history,
+                                                   std::span<const float> values, std::span<const int32_t> items) {
+  const HostMatrix& table = std::get<Factors>(model.scorer).items;
+  const std::vector<double> inverse = inverse_squares(table);
+  const UserScale scale = scale_of_history(model, history, values);
+  std::vector<std::vector<Reason>> out;
+  for (const int32_t item : items) {
+    auto& reasons = out.emplace_back();
+    for (size_t e = 0; e < history.size(); ++e) {
+      double product = 0;
+      for (size_t k = 0; k < inverse.size(); ++k)
+        product += inverse[k] * double{table.row(item)[k]} * double{table.row(history[e])[k]};
+      const double part = product * double{normalized(model.normalization, scale, history[e], values[e])};
+      reasons.push_back({history[e], static_cast<float>(model.predicts_values ? part * scale.scale : part)});
+    }
+    std::ranges::stable_sort(reasons, [](const Reason& p, const Reason& q) { return p.part > q.part; });
+  }
+  return out;
+}
+
 }  // namespace
 
 std::vector<UserScale> scales_of(const FittedModel& model, const HostCsr& histories) {
@@ -90,6 +139,8 @@ std::vector<UserScale> scales_of(const FittedModel& model, const HostCsr& histor
 }
 
 FoldedIn fold_in_rows(Context& ctx, const FittedModel& model, const HostCsr& histories) {
+  if (std::holds_alternative<SvdFoldIn>(model.fold_in) && std::holds_alternative<Factors>(model.scorer))
+    return project_rows(model, histories);
   const auto* recipe = recipe_of(model);
   if (recipe == nullptr || !std::holds_alternative<Factors>(model.scorer))
     throw InputError("model '" + model.model + "' cannot fold in a history: its file has no recipe (/fold_in)");
@@ -140,6 +191,7 @@ std::vector<std::vector<Reason>> explain_row(const FittedModel& model, std::span
                                              std::span<const int32_t> history, std::span<const float> values,
                                              std::span<const int32_t> items) {
   const auto* recipe = recipe_of(model);
+  if (std::holds_alternative<SvdFoldIn>(model.fold_in)) return explain_projected(model, history, values, items);
   if (recipe == nullptr || history.empty()) return {};
   const auto& factors = std::get<Factors>(model.scorer);
   const AlsParams& params = recipe->params;

@@ -9,6 +9,9 @@ import pytest
 # What a config needs of data/, and what its data are by other counts (data/README.md).
 CONFIGS = {
     "movielens-als": ("ml-latest-small", {"users": 610, "items": 9724}),
+    "movielens-sgd": ("ml-latest-small", {"users": 610, "items": 9724}),
+    "movielens-svd": ("ml-latest-small", {"users": 610, "items": 9724}),
+    "gowalla-sgd": ("gowalla", {"users": 29858, "items": 40981, "train": 810128, "test": 217242}),
     "gowalla-als": ("gowalla", {"users": 29858, "items": 40981, "train": 810128, "test": 217242}),
     "movielens-item-knn": ("ml-latest-small", {"users": 610, "items": 9724}),
     "movielens-user-knn": ("ml-latest-small", {"users": 610, "items": 9724}),
@@ -28,7 +31,9 @@ def test_all_are_here(root):
 def test_config_runs(run, root, need, tmp_path, name):
     data, expected = CONFIGS[name]
     folder = need(data)
-    changes = ["model.factors=4", "train.epochs=2"] if name.endswith("-als") else ["evaluate.test_users=2000"]
+    changes = ["evaluate.test_users=2000"]
+    if name.endswith(("-als", "-sgd", "-svd")):
+        changes = ["model.factors=4"] if name.endswith("-svd") else ["model.factors=4", "train.epochs=2"]
     if name == "lastfm-als":
         table = tmp_path / "artists.csv"
         subprocess.run([sys.executable, root / "docs/examples/lastfm_artists.py", folder, table], check=True)

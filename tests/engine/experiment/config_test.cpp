@@ -100,6 +100,43 @@ TEST_F(ConfigTest, UnknownKeysNameTheNearest) {
   EXPECT_EQ(load("[model]\n").als.factors, 64);  // an empty section is none
 }
 
+TEST_F(ConfigTest, GradientDescentHasDefaultsByLoss) {
+  const auto sgd = [&](const std::string& keys) { return load("[model]\ntype = \"sgd\"\n" + keys); };
+  EXPECT_TRUE(predicts_values(sgd("")));
+  EXPECT_EQ(sgd("").sgd.params.uniform, 0);
+  EXPECT_EQ(sgd("loss = \"bpr\"\n").sgd.params.uniform, 8);
+  EXPECT_EQ(sgd("loss = \"bpr\"\nnegatives = { uniform = 3, popularity = 2 }\n").sgd.params.popularity, 2);
+  EXPECT_TRUE(sgd("loss = \"contrastive\"\n").sgd.params.cosine);
+  EXPECT_TRUE(predicts_probabilities(sgd("loss = \"logistic\"\n")));
+  EXPECT_EQ(sgd("factors = 10\n").sgd.factors, 10);
+  EXPECT_EQ(sgd("factors = 10\n").als.factors, 64);
+  EXPECT_EQ(sgd("regularization = 0.5\n").sgd.params.bias_regularization, 0.5f);
+  const SgdParams apart = sgd("regularization = { user = 0.25, bias = 0.5 }\n").sgd.params;
+  EXPECT_EQ(apart.user_regularization, 0.25f);
+  EXPECT_EQ(apart.bias_regularization, 0.5f);
+  EXPECT_EQ(load("[train]\nepochs = 7\n[model]\ntype = \"sgd\"\n").sgd.epochs, 7);
+  // What a resolved config says is what it was resolved to.
+  const Config once = sgd("loss = \"softmax\"\nregularization = { item = 0.25 }\n");
+  EXPECT_THAT(once.resolved, HasSubstr("[model]\ntype = \"sgd\"\nloss = \"softmax\""));
+  EXPECT_THAT(once.resolved, HasSubstr("regularization = { user = "));
+
+  EXPECT_THAT(error("[model]\ntype = \"sgd\"\nloss = \"bpr\"\nnegatives = { uniform = 0 }\n"),
+              HasSubstr("model.negatives.uniform: this model.loss holds interactions against other items"));
+  EXPECT_THAT(error("[model]\ntype = \"sgd\"\nmargin = 0.5\n"), HasSubstr("needs model.loss = \"contrastive\""));
+  EXPECT_THAT(error("[model]\ntype = \"sgd\"\nregularization = -1\n"), HasSubstr("expected a number, 0.0 or more"));
+  EXPECT_THAT(error("[model]\ntype = \"sgd\"\nnegatives = { uniform = 3000, popularity = 3000 }\n"),
+              HasSubstr("more than 4096 negatives"));
+  EXPECT_THAT(error("[model]\nlearning_rate = 0.1\n"), HasSubstr("needs model.type = \"sgd\""));
+  EXPECT_THAT(error("[model]\ntype = \"svd\"\n[train]\nepochs = 3\n"), HasSubstr("train.epochs: needs model.type = "));
+}
+
+TEST_F(ConfigTest, CenterIsNormalizeByAnotherName) {
+  const Config c = load("[model]\ntype = \"svd\"\ncenter = \"baseline\"\n");
+  EXPECT_EQ(c.data.normalize, Normalize::kBaseline);
+  EXPECT_TRUE(predicts_values(c));
+  EXPECT_FALSE(predicts_values(load("[model]\ntype = \"svd\"\n")));
+}
+
 TEST_F(ConfigTest, NamesOfOtherLibrariesAreKnown) {
   const std::map<std::string, std::string> ours{{"n_factors", "model.factors"},
                                                 {"embedding_dim", "model.factors"},
@@ -108,8 +145,7 @@ TEST_F(ConfigTest, NamesOfOtherLibrariesAreKnown) {
   for (const auto& [theirs, key] : ours)
     EXPECT_EQ(error("[model]\n" + theirs + " = 1\n"),
               "c.toml:4: model." + theirs + ": unknown key; did you mean '" + key + "'?");
-  EXPECT_EQ(error("[model]\nlr = 0.1\n"),
-            "c.toml:4: model.lr: unknown key; als solves each row at once, there is no learning rate");
+  EXPECT_EQ(error("[model]\nlr = 0.1\n"), "c.toml:4: model.lr: unknown key; did you mean 'model.learning_rate'?");
   std::set<std::string> keys;
   for (const auto& key : schema()) keys.insert(key.name);
   for (const auto& [theirs, advice] : aliases()) {
@@ -251,7 +287,7 @@ TEST(Schema, NamesAreUniqueAndSectionsTogether) {
   std::set<std::string> names, sections;
   std::string last = "-";
   for (const auto& key : schema()) {
-    EXPECT_TRUE(names.insert(key.name).second) << key.name;
+    EXPECT_TRUE(names.insert(key.name + " of " + key.when.text).second) << key.name;  // once for each model
     const size_t dot = key.name.find('.');
     const std::string section = dot == std::string::npos ? "" : key.name.substr(0, dot);
     if (section != last) {
@@ -288,14 +324,14 @@ TEST(Schema, EveryKeyFillsItsOwnFieldAndNoOther) {
     Config config;
     const std::string before = key.write(config);
     std::map<std::string, std::string> others;
-    for (const auto& other : schema()) others[other.name] = other.write(config);
+    for (const auto& other : schema()) others[other.name + other.when.text] = other.write(config);
     const TomlValue value = another_value(key, before);
     key.read(config, value);
     EXPECT_EQ(key.write(config), to_toml(value)) << key.name;
     EXPECT_NE(key.write(config), before) << key.name;
     for (const auto& other : schema()) {
-      if (other.name == key.name) continue;
-      EXPECT_EQ(other.write(config), others[other.name]) << key.name << " -> " << other.name;
+      if (&other == &key) continue;
+      EXPECT_EQ(other.write(config), others[other.name + other.when.text]) << key.name << " -> " << other.name;
     }
   }
 }

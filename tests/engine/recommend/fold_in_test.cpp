@@ -245,6 +245,26 @@ TEST_P(FoldIn, NormalizesAHistoryAndPutsItBack) {
   }
 }
 
+// Items are 2 e1, 3 e2 and e1 (of three columns, the last of zeros): each column's share of the history over its
+// square.
+TEST(SvdFoldIn, ProjectsAHistoryAndTakesItsScoresApart) {
+  FittedModel model = model_of(kRecipes[0]);
+  Factors factors{HostMatrix(1, 3), HostMatrix(3, 3), {}, {}};
+  factors.items.data = {2, 0, 0, 0, 3, 0, 1, 0, 0};
+  model.scorer = factors;
+  model.fold_in = SvdFoldIn{};
+  Context ctx({.device = "cpu", .threads = 1});
+  const HostCsr history{{0, 2, 2}, {0, 1}, {5.f, 4.f}, 3};
+  const FoldedIn found = fold_in_rows(ctx, model, history);
+  EXPECT_EQ(found.factors.data, (std::vector<float>{2, 4 / 3.f, 0, 0, 0, 0}));
+  const auto reasons = explain_row(model, {}, history.row(0), history.row_values(0), std::vector<int32_t>{0, 1, 2});
+  ASSERT_EQ(reasons.size(), 3u);
+  EXPECT_EQ(reasons[2][0].row, 0);
+  EXPECT_FLOAT_EQ(reasons[2][0].part, 2);
+  EXPECT_FLOAT_EQ(reasons[2][1].part, 0);
+  EXPECT_FLOAT_EQ(reasons[1][0].part, 4);
+}
+
 TEST(FoldInErrors, AMeanThatCannotDivide) {
   FittedModel model = model_of(kRecipes[3]);
   model.normalization = {.method = Normalize::kDivideUserMean, .mean = 3, .deviation = 1, .damping = 0, .items = {}};
