@@ -78,8 +78,10 @@ const char* name(SimilarityMethod method) {
       return "rows";
     case SimilarityMethod::kHalves:
       return "halves";
-    default:
+    case SimilarityMethod::kBits:
       return "bits";
+    default:
+      return "products";
   }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The k most similar other rows of each row of a sparse matrix; the n x n matrix of similarities is never written.
+// The k most similar other rows of each row of a sparse or a dense matrix; the n x n matrix of similarities is never
+// written.
 //
 // Rows x and y (items, say, over users). n: columns that both have; sums run over those, or over all columns with what
 // Missing puts in place of what is not there:
@@ -43,9 +44,10 @@ struct SimilarityParams {
 
 /// The ways to find the lists. All give the same lists.
 enum class SimilarityMethod : uint8_t {
-  kRows,    ///< for each row, the entries of its columns are added up: sum over columns of entries^2 multiply-adds
-  kHalves,  ///< the same for each pair once: half of the multiply-adds, n^2 / 2 similarities
-  kBits     ///< without values: 512 rows a step. Entries times n / 1,024 steps, n^2 / 2 similarities
+  kRows,     ///< for each row, the entries of its columns are added up: sum over columns of entries^2 multiply-adds
+  kHalves,   ///< the same for each pair once: half of the multiply-adds, n^2 / 2 similarities
+  kBits,     ///< without values: 512 rows a step. Entries times n / 1,024 steps, n^2 / 2 similarities
+  kProducts  ///< cosine and Pearson of values: products of dense blocks, n^2 m FLOP; sums to 1e-5 of the rows' norms
 };
 /// The way that was taken, as the one whose steps are the least by count.
 struct SimilarityPlan {
@@ -56,7 +58,8 @@ const char* name(SimilarityMethod method);
 
 /// For each row of `rows` (n x m) its k most similar other rows, in order (similarity descending, row ascending). ids,
 /// similarities: n x k; where fewer than k are left the rest is -1 and kNoScore (topk.hpp). k from 1 to kMaxTopK.
-/// Sums are in fp64 (counts are exact). Memory: 16 bytes an entry at most, 16 n k bytes, a tile of 16 MiB.
+/// Sums are in fp64 (counts are exact) but for kProducts. Memory: 16 bytes an entry at most, 16 n k bytes, a tile of 16
+/// MiB.
 SimilarityPlan similar_rows(Context& ctx, CsrView rows, const SimilarityParams& params, MatrixView<int32_t> ids,
                             MatrixView<float> similarities);
 
@@ -64,5 +67,12 @@ SimilarityPlan similar_rows(Context& ctx, CsrView rows, const SimilarityParams& 
 /// get, -1 for none; empty: none at all. ids, similarities: q x k.
 SimilarityPlan similar_rows(Context& ctx, CsrView queries, VectorView<const int32_t> self, CsrView rows,
                             const SimilarityParams& params, MatrixView<int32_t> ids, MatrixView<float> similarities);
+
+/// Dense rows (embeddings): for rows [first, first + ids.rows) of `rows` (n x d) the k most similar other rows of it by
+/// kDot, kCosine or kEuclidean. ids, similarities as above. Scores are fp32 products (top_k); the distances of the
+/// neighbors found are taken again from differences in fp64, on the host. Cost: 2 n d operations a list; memory: a copy
+/// of the rows for kCosine.
+void similar_rows(Context& ctx, MatrixView<const float> rows, int64_t first, SimilarityMetric metric,
+                  MatrixView<int32_t> ids, MatrixView<float> similarities);
 
 }  // namespace kindred

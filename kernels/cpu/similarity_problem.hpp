@@ -116,5 +116,7 @@ void similar_by_halves(Context& ctx, const SimilarityProblem& problem, Similarit
 void similar_by_bits(Context& ctx, const SimilarityProblem& problem, SimilarityLists& lists);
 void similar_by_bits(Context& ctx, const SimilarityProblem& problem, const AskedRows& asked, MatrixView<int32_t> ids,
                      MatrixView<float> similarities);
+/// Products of dense blocks; PairFormula::kNormalized of values alone.
+void similar_by_products(Context& ctx, const SimilarityProblem& problem, SimilarityLists& lists);
 
 }  // namespace kindred::cpu

@@ -16,6 +16,7 @@
 #include "kernels/dense.hpp"
 #include "kernels/memory.hpp"
 #include "kernels/random.hpp"
+#include "kernels/similarity.hpp"
 #include "kernels/sparse.hpp"
 #include "kernels/topk.hpp"
 
@@ -200,6 +201,48 @@ void top(Bench& bench, Context& ctx, int64_t shrink) {
   }
 }
 
+/// Bytes: the index (and value) that each addition reads; popular columns come from the L2, faster than the copy.
+void similar(Bench& bench, Context& ctx, int64_t shrink) {
+  const int64_t users = 138'493 / shrink, items = 26'744 / shrink, k = 100;
+  std::vector<int64_t> drawn;
+  const Pairs pairs = skewed_pairs(users, items, 20'000'000 / shrink);
+  for (size_t e = 0; e < pairs.row.size(); ++e) drawn.push_back(pairs.row[e] * items + pairs.col[e]);
+  std::sort(drawn.begin(), drawn.end());
+  drawn.erase(std::unique(drawn.begin(), drawn.end()), drawn.end());
+  std::vector<int32_t> user, item;
+  std::vector<float> rating;
+  std::vector<double> sizes(static_cast<size_t>(users), 0);
+  for (const int64_t pair : drawn) {
+    user.push_back(static_cast<int32_t>(pair / items)), item.push_back(static_cast<int32_t>(pair % items));
+    rating.push_back(static_cast<float>(1 + pair % 5));
+    sizes[static_cast<size_t>(pair / items)] += 1;
+  }
+  double additions = 0;
+  for (const double size : sizes) additions += size * size;
+  const Resident<int32_t> row(ctx, item, "bench"), col(ctx, user, "bench");
+  const Resident<float> value(ctx, rating, "bench");
+  const Csr counts = csr_from_pairs(ctx, row.view(), col.view(), {}, items, users);
+  const Csr ratings = csr_from_pairs(ctx, row.view(), col.view(), value.view(), items, users);
+  Matrix<int32_t> ids(ctx, items, k, "bench");
+  Matrix<float> similarities(ctx, items, k, "bench");
+  const std::string size = shape(items, users) + ", k = " + std::to_string(k);
+  bench.run("similar_rows cosine of " + size, {0, 4 * additions},
+            [&] { similar_rows(ctx, counts.view(), {}, ids.view(), similarities.view()); });
+  bench.run("  of values", {0, 8 * additions},
+            [&] { similar_rows(ctx, ratings.view(), {}, ids.view(), similarities.view()); });
+  const SimilarityParams pearson{.metric = SimilarityMetric::kPearson, .missing = Missing::kIgnore};
+  bench.run("  Pearson over common columns", {0, 8 * additions},
+            [&] { similar_rows(ctx, ratings.view(), pearson, ids.view(), similarities.view()); });
+
+  const int64_t n = 200'000 / shrink, d = 128, queries = 8'192 / shrink;
+  const Matrix<float> rows = random_matrix(ctx, n, d, 8);
+  Matrix<int32_t> near(ctx, queries, k, "bench");
+  Matrix<float> cosines(ctx, queries, k, "bench");
+  bench.run("similar_rows cosine of " + std::to_string(queries) + " of " + shape(n, d),
+            {2 * static_cast<double>(queries) * static_cast<double>(n * d), 4 * static_cast<double>(n * d)},
+            [&] { similar_rows(ctx, rows.view(), 0, SimilarityMetric::kCosine, near.view(), cosines.view()); });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -213,7 +256,7 @@ int main(int argc, char** argv) try {
                   device.multiprocessors);
   std::printf("\n");
   Bench bench(ctx, argc > 3 ? std::atof(argv[3]) : 0.5);
-  for (const auto group : {limits, transfers, dense, sparse_and_als, top}) group(bench, ctx, shrink);
+  for (const auto group : {limits, transfers, dense, sparse_and_als, top, similar}) group(bench, ctx, shrink);
   return bench.failed;
 } catch (const std::exception& error) {
   std::fprintf(stderr, "kindred_ops_bench: %s\n", error.what());

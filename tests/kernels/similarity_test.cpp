@@ -185,7 +185,17 @@ TEST_P(Similarity, EveryWayOfTheCpuGivesTheSameLists) {
   std::vector<int32_t> self;
   for (int32_t q = 0; q < 70; ++q) self.push_back(q % 3 == 0 ? -1 : 9 * q);
   constexpr SimilarityPlan kRows{SimilarityMethod::kRows}, kHalves{SimilarityMethod::kHalves},
-      kBits{SimilarityMethod::kBits};
+      kBits{SimilarityMethod::kBits}, kProducts{SimilarityMethod::kProducts};
+  // Of sums that are rounded: the same similarities place by place. tolerance: of the largest magnitude and of 1.
+  const auto expect_near = [](const Neighbors& found, const Neighbors& expected, float tolerance) {
+    for (size_t at = 0; at < expected.ids.size(); ++at) {
+      ASSERT_EQ(found.ids[at] == -1, expected.ids[at] == -1);
+      if (expected.ids[at] != -1) {
+        ASSERT_NEAR(found.similarities[at], expected.similarities[at],
+                    tolerance * std::max(1.f, std::abs(expected.similarities[at])));
+      }
+    }
+  };
   for (const bool values : {true, false}) {
     if (!values) matrix.values.clear(), asked.values.clear();
     for (const SimilarityMetric metric : kAllMetrics)
@@ -196,17 +206,18 @@ TEST_P(Similarity, EveryWayOfTheCpuGivesTheSameLists) {
           SCOPED_TRACE(testing::Message() << "metric " << int(metric) << " missing " << int(missing) << " overlap "
                                           << overlap << (values ? " values" : ""));
           const Neighbors rows = within(ctx, matrix, 30, params, &kRows);
-          const bool bits = detail::pair_plan(params, values, true).sums == detail::PairSums::kCount;
+          const detail::PairPlan plan = detail::pair_plan(params, values, true);
+          const bool bits = plan.sums == detail::PairSums::kCount;
           // Values are small whole numbers: sums are exact, whatever their order; centered ones are not.
           if (missing == Missing::kZero || missing == Missing::kIgnore) {
             ASSERT_EQ(within(ctx, matrix, 30, params, &kHalves), rows);
           } else {
-            const Neighbors halves = within(ctx, matrix, 30, params, &kHalves);
-            for (size_t at = 0; at < rows.ids.size(); ++at)
-              if (halves.ids[at] != -1 || rows.ids[at] != -1) {
-                ASSERT_NEAR(halves.similarities[at], rows.similarities[at],
-                            1e-6f * std::max(1.f, std::abs(rows.similarities[at])));
-              }
+            expect_near(within(ctx, matrix, 30, params, &kHalves), rows, 1e-6f);
+            if (HasFatalFailure()) return;
+          }
+          if (plan.formula == detail::PairFormula::kNormalized && !bits) {
+            expect_near(within(ctx, matrix, 30, params, &kProducts), rows, 1e-5f);
+            if (HasFatalFailure()) return;
           }
           if (!bits) continue;
           ASSERT_EQ(within(ctx, matrix, 30, params, &kBits), rows);
@@ -245,8 +256,9 @@ TEST_P(Similarity, TheCpuTakesTheWayOfFewestSteps) {
   EXPECT_EQ(way(few), SimilarityMethod::kRows);
   few.values.clear();
   EXPECT_EQ(way(few), SimilarityMethod::kRows);
-  HostCsr many = cases::random_csr(std::vector<int64_t>(600, 100), 400, 1);
+  HostCsr many = cases::random_csr(std::vector<int64_t>(600, 60), 400, 1);
   EXPECT_EQ(way(many), SimilarityMethod::kHalves);
+  EXPECT_EQ(way(cases::random_csr(std::vector<int64_t>(200, 1500), 3000, 1)), SimilarityMethod::kProducts);
   many.values.clear();
   EXPECT_EQ(way(many), SimilarityMethod::kBits);
 }
@@ -343,6 +355,47 @@ TEST_P(Similarity, UndefinedIsZeroAndNothingIsNan) {
     for (size_t place = 0; place < 4; ++place) EXPECT_EQ(pearson.similarities[row * 4 + place], 0) << row;
 }
 
+TEST_P(Similarity, NothingIsNanWhateverTheValues) {
+  constexpr float kValues[] = {0, 0, 1, 1, -1, 3, 1e-30f, -1e-30f, 1e30f, -1e30f, 1e-45f, 2.5f};
+  std::mt19937 random(3);
+  for (int turn = 0; turn < (emulated() ? 2 : 12); ++turn) {
+    HostCsr matrix;
+    matrix.cols = 1 + turn % 5;
+    for (int r = 0; r < 5 + 2 * turn; ++r) {
+      const float constant = kValues[random() % std::size(kValues)];
+      const bool equal = random() % 3 == 0;  // all values of the row
+      for (int32_t c = 0; c < matrix.cols; ++c)
+        if (random() % 3 != 0) {
+          matrix.indices.push_back(c);
+          matrix.values.push_back(equal ? constant : kValues[random() % std::size(kValues)]);
+        }
+      matrix.offsets.push_back(matrix.nnz());
+    }
+    for (const SimilarityMetric metric : kAllMetrics)
+      for (const Missing missing : kAllMissing)
+        for (const int64_t overlap : {0, 1, 2}) {
+          const bool distance = metric == SimilarityMetric::kEuclidean || metric == SimilarityMetric::kManhattan;
+          const SimilarityParams params{.metric = metric,
+                                        .missing = missing,
+                                        .shrinkage = distance ? 0.f : static_cast<float>(turn % 3),
+                                        .shrink_from = turn % 2,
+                                        .min_overlap = overlap};
+          if (!possible(params)) continue;
+          const Neighbors found = within(ctx, matrix, 40, params);  // more than there are rows
+          for (size_t at = 0; at < found.ids.size(); ++at) {
+            ASSERT_FALSE(std::isnan(found.similarities[at])) << int(metric) << " " << int(missing) << " " << overlap;
+            ASSERT_LT(found.ids[at], matrix.rows());
+            if (at % 40 > 0) {
+              ASSERT_GE(found.similarities[at - 1], found.similarities[at]);
+            }
+          }
+        }
+  }
+  HostCsr refused = cases::random_csr({2}, 4, 1);
+  refused.values[1] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_THROW(within(ctx, refused, 1, {}), InvalidArgument);
+}
+
 TEST_P(Similarity, SameBitsForAnyNumberOfThreads) {
   const HostCsr matrix = skewed(emulated() ? 40 : 1200, 60, 31);
   for (const Missing missing : kAllMissing) {
@@ -353,6 +406,51 @@ TEST_P(Similarity, SameBitsForAnyNumberOfThreads) {
       EXPECT_EQ(within(other, matrix, 15, params), two);
     }
   }
+}
+
+TEST_P(Similarity, DenseRowsAreTheirDefinition) {
+  const int64_t n = emulated() ? 70 : 400, d = 19, k = 12;
+  std::mt19937 random(6);
+  std::normal_distribution<float> normal;
+  std::vector<float> rows(static_cast<size_t>(n * d));
+  for (float& v : rows) v = normal(random);
+  std::fill_n(rows.begin() + 3 * d, d, 0.f);                   // no norm
+  std::copy_n(rows.begin() + 5 * d, d, rows.begin() + 9 * d);  // two equal rows, and one near them
+  for (int64_t c = 0; c < d; ++c)
+    rows[static_cast<size_t>(11 * d + c)] = rows[static_cast<size_t>(5 * d + c)] * 1.0001f;
+  std::vector<int64_t> offsets;
+  std::vector<int32_t> columns;
+  for (int64_t r = 0; r <= n; ++r) offsets.push_back(r * d);
+  for (int64_t e = 0; e < n * d; ++e) columns.push_back(static_cast<int32_t>(e % d));
+  const HostCsr sparse{.offsets = offsets, .indices = columns, .values = rows, .cols = d};
+  const auto table = put(rows, n, d);
+  for (const SimilarityMetric metric :
+       {SimilarityMetric::kDot, SimilarityMetric::kCosine, SimilarityMetric::kEuclidean}) {
+    const SimilarityParams params{.metric = metric, .min_overlap = 0};
+    for (const auto& [first, count] : {std::pair<int64_t, int64_t>{0, n}, {2, 30}, {7, 1}}) {
+      SCOPED_TRACE(testing::Message() << "metric " << int(metric) << " from " << first);
+      HostCsr asked;
+      asked.cols = d;
+      std::vector<int32_t> self;
+      for (int64_t q = first; q < first + count; ++q) {
+        self.push_back(static_cast<int32_t>(q));
+        asked.offsets.push_back((q - first + 1) * d);
+      }
+      asked.indices.assign(columns.begin(), columns.begin() + count * d);
+      asked.values.assign(rows.begin() + first * d, rows.begin() + (first + count) * d);
+      Matrix<int32_t> ids(ctx, count, k, "test ids");
+      Matrix<float> similarities(ctx, count, k, "test similarities");
+      similar_rows(ctx, table.view(), first, metric, ids.view(), similarities.view());
+      expect_right(read(ctx, ids, similarities), asked, self, sparse, k, params);
+      if (HasFatalFailure()) return;
+    }
+  }
+  Matrix<int32_t> ids(ctx, 3, k, "test ids");
+  Matrix<float> similarities(ctx, 3, k, "test similarities");
+  EXPECT_THAT([&] { similar_rows(ctx, table.view(), n - 2, SimilarityMetric::kDot, ids.view(), similarities.view()); },
+              ThrowsMessage<InvalidArgument>(HasSubstr("rows are " + std::to_string(n) + " x 19")));
+  EXPECT_THAT([&] { similar_rows(ctx, table.view(), 0, SimilarityMetric::kMsd, ids.view(), similarities.view()); },
+              ThrowsMessage<InvalidArgument>(HasSubstr("dot, cosine and Euclidean")));
 }
 
 TEST_P(Similarity, NothingToCompare) {
