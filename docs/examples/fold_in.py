@@ -55,6 +55,14 @@ def similar_users(model, items, values):
     return find(dense(items, values)[None], users, recipe)[0] if len(items) else {}
 
 
+def profile(model, items, values):
+    """The mean of the items' rows, weighed by the values."""
+    offset, scale = model.user_scale(items, values)
+    values = (values - offset) / scale - model.normal_items[items]
+    weight = np.abs(values).sum()
+    return (values @ model.y[items] / weight if weight > 0 else np.zeros(model.y.shape[1])), 0.0
+
+
 def main(path, history, k=10):
     model = Model(path)
     values = {}
@@ -66,8 +74,8 @@ def main(path, history, k=10):
     values = np.array([values[item] for item in items])
     scale = model.user_scale(items, values)
     method = text(model.fold_in.get("method", "none"))
-    if method == "als":
-        x, bias = als(model, items, values)
+    if method in ("als", "profile"):
+        x, bias = (als if method == "als" else profile)(model, items, values)
         if model.about["metric"] == "cosine":
             x = unit(x)
         if not model.has_item_bias and not x.any():

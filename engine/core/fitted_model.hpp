@@ -78,7 +78,9 @@ struct NeighborsFoldIn {
   NeighborSearch search;
   bool normalized = false;  ///< values are compared as the normalization leaves them, else as they are
 };
-using FoldIn = std::variant<NoFoldIn, AlsFoldIn, HistoryFoldIn, NeighborsFoldIn>;
+/// The profile of the history over the item table (engine/core/profile.hpp).
+struct ProfileFoldIn {};
+using FoldIn = std::variant<NoFoldIn, AlsFoldIn, HistoryFoldIn, NeighborsFoldIn, ProfileFoldIn>;
 
 struct FittedModel {
   std::string name;   ///< of the run

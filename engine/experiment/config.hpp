@@ -9,6 +9,7 @@
 #include "engine/data/dataset.hpp"
 #include "engine/evaluate/evaluate.hpp"
 #include "engine/models/als.hpp"
+#include "engine/models/content_features.hpp"
 #include "engine/models/knn.hpp"
 
 namespace kindred {
@@ -29,6 +30,8 @@ struct Config {
   SplitOptions split;
   std::string model = "als";  ///< model.type
   AlsOptions als;
+  ContentOptions content;
+  std::filesystem::path vectors;  ///< content: of items, made elsewhere; "": none
   KnnOptions knn;
   std::filesystem::path over;  ///< item-knn: a model file whose items' vectors are compared; "": none
   EarlyStopping early_stopping;
@@ -49,7 +52,7 @@ struct Config {
 inline bool is_knn(const Config& c) { return c.model == "item-knn" || c.model == "user-knn"; }
 /// A model that one look at the data fits: no epochs, no early stopping.
 inline bool is_fitted_at_once(const Config& c) {
-  return is_knn(c) || c.model == "popularity" || c.model == "bayesian-average";
+  return is_knn(c) || c.model == "content" || c.model == "popularity" || c.model == "bayesian-average";
 }
 /// A model whose scores are on the scale of the values: rmse and mae make sense.
 inline bool predicts_values(const Config& c) {

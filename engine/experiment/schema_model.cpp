@@ -15,8 +15,9 @@ const Condition kIals{"model.objective = \"ials\" (hu-koren weighs by 1)",
 
 void add_model_keys(KeyTable& t) {
   t.begin("model");
-  t.word("type", {"als", "item-knn", "user-knn", "popularity", "bayesian-average"}, true,
+  t.word("type", {"als", "item-knn", "user-knn", "content", "popularity", "bayesian-average"}, true,
          "als: matrix factorisation by alternating least squares. item-knn, user-knn: neighbors of items, of users. "
+         "content: what is known of items, for items that nobody has had, too. "
          "Baselines: popularity; bayesian-average, an item's mean "
          "rating, drawn towards the mean of all items the fewer ratings it has.",
          FIELD(model));
@@ -73,6 +74,7 @@ void add_model_keys(KeyTable& t) {
                          {{"fp32", AlsPrecision::kFp32}, {"tf32", AlsPrecision::kTf32}, {"bf16", AlsPrecision::kBf16}},
                          true, "Of the products on CUDA; the CPU computes in fp32.", FIELD(als.params.precision));
   add_neighbor_keys(t);
+  add_content_keys(t);
 }
 
 }  // namespace kindred::detail

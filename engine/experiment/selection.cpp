@@ -10,8 +10,10 @@
 #include "engine/core/file.hpp"
 #include "engine/core/interrupt.hpp"
 #include "engine/core/log.hpp"
+#include "engine/data/item_vectors.hpp"
 #include "engine/data/normalize.hpp"
 #include "engine/models/bayesian_average.hpp"
+#include "engine/models/content.hpp"
 #include "engine/models/popularity.hpp"
 #include "engine/store/model_file.hpp"
 
@@ -60,9 +62,13 @@ NeighborLists neighbors_over(const Config& config, Context& ctx, const Ids& item
 }
 
 /// Models without epochs.
-FittedModel fit_at_once(const Config& config, Context& ctx, Interactions& train) {
+FittedModel fit_at_once(const Config& config, Context& ctx, Interactions& train, const Catalogue& catalogue) {
   if (config.model == "popularity") return fit_popularity(train);
   if (config.model == "bayesian-average") return fit_bayesian_average(train);
+  if (config.model == "content") {
+    const HostMatrix vectors = config.vectors.empty() ? HostMatrix{} : read_item_vectors(config.vectors, *train.items);
+    return fit_content(ctx, train, catalogue, vectors, config.content);
+  }
   KnnOptions options = config.knn;
   const auto fit_knn = [&] {
     if (config.model == "user-knn") return fit_user_knn(ctx, train, options);
@@ -105,10 +111,10 @@ Evaluation evaluate_part(Context& ctx, const FittedModel& model, const PreparedD
                   options);
 }
 
-FittedModel refit(const Config& config, Context& ctx, Interactions& more, int epochs) {
+FittedModel refit(const Config& config, Context& ctx, Interactions& more, const Catalogue& catalogue, int epochs) {
   const NormalizedTrain normalized(ctx, more, config.data.normalize);
   FittedModel model =
-      is_fitted_at_once(config) ? fit_at_once(config, ctx, more) : refit_epochs(config, ctx, more, epochs);
+      is_fitted_at_once(config) ? fit_at_once(config, ctx, more, catalogue) : refit_epochs(config, ctx, more, epochs);
   normalized.undo(model);
   return model;
 }
@@ -122,7 +128,8 @@ FittedModel Selection::fit() {
   FittedModel model;
   {
     const NormalizedTrain normalized(ctx_, data_.train, config_.data.normalize);
-    model = is_fitted_at_once(config_) ? fit_at_once(config_, ctx_, data_.train) : fit_epochs(normalized);
+    model =
+        is_fitted_at_once(config_) ? fit_at_once(config_, ctx_, data_.train, data_.catalogue) : fit_epochs(normalized);
     normalized.undo(model);
   }
   ctx_.release_unused();

@@ -305,6 +305,8 @@ FoldIn read_fold_in(const Reader& reader) {
       return HistoryFoldIn{};
     case 3:
       return read_neighbors_recipe(reader, path);
+    case 4:
+      return ProfileFoldIn{};
     default:
       return NoFoldIn{};
   }

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every config of configs/ runs on its data, where that is there; small, since whether it runs is the question here."""
 import json
-import subprocess
-import sys
 
 import pytest
 
 # What a config needs of data/, and what its data are by other counts (data/README.md).
 CONFIGS = {
     "movielens-als": ("ml-latest-small", {"users": 610, "items": 9724}),
+    "movielens-content": ("ml-latest-small", {"users": 610, "items": 9742}),
     "gowalla-als": ("gowalla", {"users": 29858, "items": 40981, "train": 810128, "test": 217242}),
     "movielens-item-knn": ("ml-latest-small", {"users": 610, "items": 9724}),
     "movielens-user-knn": ("ml-latest-small", {"users": 610, "items": 9724}),
@@ -29,10 +28,6 @@ def test_config_runs(run, root, need, tmp_path, name):
     data, expected = CONFIGS[name]
     folder = need(data)
     changes = ["model.factors=4", "train.epochs=2"] if name.endswith("-als") else ["evaluate.test_users=2000"]
-    if name == "lastfm-als":
-        table = tmp_path / "artists.csv"
-        subprocess.run([sys.executable, root / "docs/examples/lastfm_artists.py", folder, table], check=True)
-        changes.append(f"data.items.file={table}")
     run("kindred-train", root / "configs" / f"{name}.toml", "--out", tmp_path / "run", "--quiet",
         *(f"--set={change}" for change in changes))
     found = json.loads((tmp_path / "run/metrics.json").read_text())["data"]
