@@ -61,7 +61,15 @@ def svd(model, items, values):
     squares = np.sum(y.astype(float) ** 2, axis=0)
     offset, scale = model.user_scale(items, values)
     values = (values - offset) / scale - model.normal_items[items]
-    return np.divide(values @ y[items], squares, out=np.zeros(len(squares)), where=squares > 0)
+    return np.divide(values @ y[items], squares, out=np.zeros(len(squares)), where=squares > 0), 0.0
+
+
+def profile(model, items, values):
+    """The mean of the items' rows, weighed by the values."""
+    offset, scale = model.user_scale(items, values)
+    values = (values - offset) / scale - model.normal_items[items]
+    weight = np.abs(values).sum()
+    return (values @ model.y[items] / weight if weight > 0 else np.zeros(model.y.shape[1])), 0.0
 
 
 def main(path, history, k=10):
@@ -75,8 +83,8 @@ def main(path, history, k=10):
     values = np.array([values[item] for item in items])
     scale = model.user_scale(items, values)
     method = text(model.fold_in.get("method", "none"))
-    if method in ("als", "svd"):
-        x, bias = als(model, items, values) if method == "als" else (svd(model, items, values), 0.0)
+    if method in ("als", "svd", "profile"):
+        x, bias = {"als": als, "svd": svd, "profile": profile}[method](model, items, values)
         if model.about["metric"] == "cosine":
             x = unit(x)
         if not model.has_item_bias and not x.any():

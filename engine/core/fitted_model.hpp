@@ -80,7 +80,9 @@ struct NeighborsFoldIn {
   NeighborSearch search;
   bool normalized = false;  ///< values are compared as the normalization leaves them, else as they are
 };
-using FoldIn = std::variant<NoFoldIn, AlsFoldIn, HistoryFoldIn, NeighborsFoldIn, SvdFoldIn>;
+/// The profile of the history over the item table (engine/core/profile.hpp).
+struct ProfileFoldIn {};
+using FoldIn = std::variant<NoFoldIn, AlsFoldIn, HistoryFoldIn, NeighborsFoldIn, SvdFoldIn, ProfileFoldIn>;
 
 struct FittedModel {
   std::string name;   ///< of the run

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/core/words.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -44,21 +45,15 @@ char32_t lower(char32_t code) {
   return code;
 }
 
-void append_utf8(std::string& to, char32_t code) {  // of two bytes
-  to += static_cast<char>(0xc0 | code >> 6);
-  to += static_cast<char>(0x80 | (code & 0x3f));
-}
-
 }  // namespace
 
 std::span<const std::string_view> Words::read(std::string_view text) {
-  folded_.clear();
-  folded_.reserve(text.size());  // folding never lengthens, so that views stay valid
+  if (folded_.size() < text.size()) folded_.resize(text.size());  // folding never lengthens, so that views stay valid
   words_.clear();
-  size_t begin = 0;
+  char *begin = folded_.data(), *end = begin;
   const auto finish = [&] {
-    if (folded_.size() > begin) words_.push_back(std::string_view(folded_).substr(begin));
-    begin = folded_.size();
+    if (end > begin) words_.emplace_back(begin, static_cast<size_t>(end - begin));
+    begin = end;
   };
   while (!text.empty()) {
     const auto byte = static_cast<unsigned char>(text[0]);
@@ -67,7 +62,7 @@ std::span<const std::string_view> Words::read(std::string_view text) {
       if (c == 0)
         finish();
       else if (c != '\'')
-        folded_ += c;
+        *end++ = c;
       text.remove_prefix(1);
       continue;
     }
@@ -79,13 +74,14 @@ std::span<const std::string_view> Words::read(std::string_view text) {
       finish();
     } else if (c.code <= 0x17f) {
       if (const char letter = plain_letter(c.code))
-        folded_ += letter;
+        *end++ = letter;
       else
         finish();
     } else if (code != c.code) {
-      append_utf8(folded_, code);
+      *end++ = static_cast<char>(0xc0 | code >> 6);  // of two bytes
+      *end++ = static_cast<char>(0x80 | (code & 0x3f));
     } else {
-      folded_ += text.substr(0, c.bytes);
+      end = std::copy_n(text.data(), c.bytes, end);
     }
     text.remove_prefix(c.bytes);
   }

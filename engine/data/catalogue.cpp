@@ -8,16 +8,14 @@
 #include <cmath>
 #include <deque>
 #include <limits>
-#include <map>
 #include <numeric>
 #include <unordered_map>
 
 #include "engine/core/error.hpp"
 #include "engine/core/log.hpp"
-#include "engine/core/utf8.hpp"
 #include "engine/data/id_map.hpp"
 #include "engine/data/parse.hpp"
-#include "engine/data/table.hpp"
+#include "engine/data/side_table.hpp"
 
 namespace kindred {
 namespace {
@@ -46,60 +44,6 @@ class Wishes {
   std::string_view side_;
   std::deque<std::string> keys_;  // the wishes look into them
   std::vector<ColumnWish> wishes_;
-};
-
-// Calls body(reader) for each record; records of another width and what body throws name their line.
-template <class Body>
-void for_each_record(const Table& table, Body&& body) {
-  RecordReader reader(table.records(), table.dialect());
-  try {
-    while (reader.next()) {
-      if (reader.fields().size() != table.width()) {
-        throw RecordError{reader.offset(),
-                          fmt::format("expected {} fields, found {}", table.width(), reader.fields().size())};
-      }
-      body(reader);
-    }
-  } catch (const RecordError& error) {
-    table.fail(error.offset, error.message);
-  }
-}
-
-std::string_view field(const RecordReader& reader, const Column& column) {
-  return column.index < 0 ? std::string_view() : reader.fields()[static_cast<size_t>(column.index)];
-}
-
-std::string_view text_field(const RecordReader& reader, const Column& column) {
-  const std::string_view text = field(reader, column);
-  if (!valid_utf8(text)) {
-    throw RecordError{reader.offset(), fmt::format("{}: expected UTF-8, found '{}'; set data.encoding = \"latin-1\" "
-                                                   "where the files are, or convert this one with iconv",
-                                                   column.label, printable(text))};
-  }
-  return text;
-}
-
-// Numbers of names in the order of their first appearance; sorted by bytes at the end.
-class Names {
- public:
-  int32_t number(std::string_view name) {
-    const auto known = numbers_.find(name);
-    if (known != numbers_.end()) return known->second;
-    return numbers_.emplace(name, static_cast<int32_t>(numbers_.size())).first->second;
-  }
-  /// The names in ascending order, and the place of each number among them.
-  std::pair<std::vector<std::string>, std::vector<int32_t>> sorted() const {
-    std::vector<std::string> names;
-    std::vector<int32_t> place(numbers_.size());
-    for (const auto& [name, number] : numbers_) {
-      place[static_cast<size_t>(number)] = static_cast<int32_t>(names.size());
-      names.push_back(name);
-    }
-    return {std::move(names), std::move(place)};
-  }
-
- private:
-  std::map<std::string, int32_t, std::less<>> numbers_;
 };
 
 void split_tags(std::string_view text, std::string_view separator, Names& names, std::vector<int32_t>& tags) {
@@ -264,18 +208,7 @@ Catalogue read_catalogue(const CatalogueFile& file, const Ids& ids, CatalogueSid
   });
 
   features.finish();
-  if (tags_column.index >= 0) {
-    auto [names, place] = tag_names.sorted();
-    catalogue.tag_names = std::move(names);
-    catalogue.tags.cols = static_cast<int64_t>(catalogue.tag_names.size());
-    for (std::vector<int32_t>& row : tags) {
-      for (int32_t& tag : row) tag = place[static_cast<size_t>(tag)];
-      std::sort(row.begin(), row.end());
-      row.erase(std::unique(row.begin(), row.end()), row.end());
-      catalogue.tags.indices.insert(catalogue.tags.indices.end(), row.begin(), row.end());
-      catalogue.tags.offsets.push_back(catalogue.tags.nnz());
-    }
-  }
+  if (tags_column.index >= 0) set_tags(std::move(tags), tag_names, catalogue);
   log_info("catalogue", {{"file", file.file.string()},
                          {side == CatalogueSide::kItems ? "items" : "users", known},
                          {"without_interactions", static_cast<int64_t>(others.size())},

@@ -30,6 +30,16 @@ struct CatalogueFile {
   bool keep_all = false;  ///< also items of the file that nobody has had
 };
 
+/// Tags of items, a row an item and tag.
+struct TagsFile {
+  std::filesystem::path file{};   ///< "" : none
+  std::string item{}, tag{};      ///< columns
+  std::filesystem::path names{};  ///< a table of tags' names, where rows have ids of tags; "": they have the names
+  std::string names_id{}, names_name{};
+  Encoding encoding = Encoding::kUtf8;  ///< of both files
+  int64_t most = 0;                     ///< tags an item: those that most rows give, equal ones by name; 0: all
+};
+
 /// Pairs of users, each for both.
 struct FriendsFile {
   std::filesystem::path file{};  ///< "" : none
@@ -58,6 +68,7 @@ struct DataOptions {
   int64_t min_user_interactions = 1, min_item_interactions = 1;
   Normalize normalize = Normalize::kNone;  ///< of the values that a model is fitted on; see normalize.hpp
   CatalogueFile items{}, users{};
+  TagsFile tags{};
   FriendsFile friends{};
 };
 

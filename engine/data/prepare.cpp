@@ -9,6 +9,7 @@
 #include "engine/core/log.hpp"
 #include "engine/data/catalogue.hpp"
 #include "engine/data/dataset.hpp"
+#include "engine/data/item_tags.hpp"
 #include "engine/data/load.hpp"
 #include "engine/data/protocols.hpp"
 
@@ -70,6 +71,8 @@ PreparedData prepare(const DataOptions& options, const SplitOptions& split, uint
       {{"train", data.train.size()}, {"validation", data.validation.matrix.nnz()}, {"test", data.test.matrix.nnz()}});
   if (!options.items.file.empty())
     data.catalogue = read_catalogue(options.items, *data.train.items, CatalogueSide::kItems, options.text);
+  if (!options.tags.file.empty())
+    add_item_tags(options.tags, *data.train.items, {options.text.quote, options.tags.encoding}, data.catalogue);
   if (!options.users.file.empty())
     data.user_catalogue = read_catalogue(options.users, *data.train.users, CatalogueSide::kUsers, options.text);
   if (!options.friends.file.empty()) data.friends = read_friends(options.friends, *data.train.users, options.text);

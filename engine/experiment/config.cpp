@@ -154,6 +154,7 @@ void complete(Config& c, const std::string& file, const std::vector<std::pair<st
       throw InputError(at(name) + ": " + error.what());
     }
   }
+  if (c.model == "content" && !c.data.items.file.empty() && !given("data.items.keep_all")) c.data.items.keep_all = true;
   if (c.model == "als") {
     const bool is_explicit = c.als.feedback == "explicit";
     if (is_explicit) c.als.params.objective = AlsObjective::kExplicit;

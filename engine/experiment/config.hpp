@@ -9,6 +9,7 @@
 #include "engine/data/dataset.hpp"
 #include "engine/evaluate/evaluate.hpp"
 #include "engine/models/als.hpp"
+#include "engine/models/content_features.hpp"
 #include "engine/models/knn.hpp"
 #include "engine/models/sgd.hpp"
 #include "engine/models/svd.hpp"
@@ -31,6 +32,8 @@ struct Config {
   SplitOptions split;
   std::string model = "als";  ///< model.type
   AlsOptions als;
+  ContentOptions content;
+  std::filesystem::path vectors;  ///< content: of items, made elsewhere; "": none
   KnnOptions knn;
   std::filesystem::path over;  ///< item-knn: a model file whose items' vectors are compared; "": none
   SgdOptions sgd;
@@ -61,7 +64,9 @@ inline int* factors_of(Config& c) {
          : c.model == "svd" ? &c.svd.factors
                             : nullptr;
 }
-inline bool has_factors(const Config& c) { return c.model == "als" || c.model == "sgd" || c.model == "svd"; }
+inline bool has_item_vectors(const Config& c) {
+  return c.model == "als" || c.model == "sgd" || c.model == "svd" || c.model == "content";
+}
 /// A model whose scores are on the scale of the values: rmse and mae make sense.
 inline bool predicts_values(const Config& c) {
   return c.model == "bayesian-average" || (c.model == "als" && c.als.feedback == "explicit") ||

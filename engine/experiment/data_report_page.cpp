@@ -39,6 +39,7 @@ h3 { font-size: 1rem; line-height: 1.4; }
 .list { list-style: none; margin-top: 0.75rem; }
 .list li { display: grid; grid-template-columns: 1fr auto; gap: 0.1rem 1rem; padding: 0.45rem 0; }
 .list .meter, .list .note { grid-column: 1 / -1; }
+.list span > .note { display: inline-block; }
 .number { font-variant-numeric: tabular-nums; font-weight: 600; text-align: right; }
 .facts { width: 100%; max-width: 44rem; border-collapse: collapse; font-size: 0.9375rem; }
 .facts th { text-align: left; font-weight: 400; }
@@ -54,8 +55,9 @@ std::string figure(const std::string& heading, const std::string& note, const st
                      escape_html(heading), escape_html(note), chart);
 }
 
-std::string share_text(double share) {
-  return share > 0 && share < 0.01 ? fmt::format("{:.1g} %", 100 * share) : fmt::format("{:.0f} %", 100 * share);
+std::string share_text(double share) {  // not broken before the sign
+  return share > 0 && share < 0.01 ? fmt::format("{:.1g}\u00a0%", 100 * share)
+                                   : fmt::format("{:.0f}\u00a0%", 100 * share);
 }
 
 double share_of(int64_t part, int64_t whole) {
@@ -191,11 +193,11 @@ std::string lorenz_figure(const Statistics& s) {
   ShareCurve chart;
   for (size_t p = 0; p < s.lorenz.size(); ++p) chart.points.emplace_back(static_cast<double>(p) / 100, s.lorenz[p]);
   chart.dot = {0.9, s.lorenz[90]};
-  chart.dot_label = fmt::format("top 10 % of the items: {}", share_text(1 - s.lorenz[90]));
+  chart.dot_label = fmt::format("top 10\u00a0%: {}", share_text(1 - s.lorenz[90]));
   chart.diagonal_label = "if all were alike";
   const std::string note = fmt::format(
       "Share of the interactions (upward) that the least popular items (to the right) have. The most popular "
-      "1 % of the items have {}, 10 % have {}. Gini coefficient {:.2f}.",
+      "1\u00a0% of the items have {}, 10\u00a0% have {}. Gini coefficient {:.2f}.",
       share_text(1 - s.lorenz[99]), share_text(1 - s.lorenz[90]), s.gini);
   chart.description = "Lorenz curve of popularity. " + note;
   return figure("Popularity, as a Lorenz curve", note, draw(chart));

@@ -5,8 +5,10 @@
 
 #include "engine/core/error.hpp"
 #include "engine/core/log.hpp"
+#include "engine/data/item_vectors.hpp"
 #include "engine/data/normalize.hpp"
 #include "engine/models/bayesian_average.hpp"
+#include "engine/models/content.hpp"
 #include "engine/models/popularity.hpp"
 #include "engine/recommend/recommender.hpp"
 #include "engine/store/model_file.hpp"
@@ -64,11 +66,15 @@ FittedModel fit_neighbors(const Config& config, Context& ctx, Interactions& trai
 
 }  // namespace
 
-FittedModel fit_model(Context& ctx, Interactions& train, const Config& config, int epochs, const FitHooks& hooks,
-                      bool refit) {
+FittedModel fit_model(Context& ctx, Interactions& train, const Catalogue& catalogue, const Config& config, int epochs,
+                      const FitHooks& hooks, bool refit) {
   if (is_knn(config)) return fit_neighbors(config, ctx, train);
   if (config.model == "popularity") return fit_popularity(train);
   if (config.model == "bayesian-average") return fit_bayesian_average(train);
+  if (config.model == "content") {
+    const HostMatrix vectors = config.vectors.empty() ? HostMatrix{} : read_item_vectors(config.vectors, *train.items);
+    return fit_content(ctx, train, catalogue, vectors, config.content);
+  }
   if (config.model == "sgd") {
     SgdOptions options = config.sgd;
     options.epochs = epochs;

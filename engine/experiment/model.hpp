@@ -8,8 +8,8 @@ namespace kindred {
 
 /// Fits config's model (values of `train` may be normalized meanwhile, as NormalizedTrain does); `epochs` where it has
 /// some. `refit`: what is only told along the way may be left out.
-FittedModel fit_model(Context& ctx, Interactions& train, const Config& config, int epochs, const FitHooks& hooks,
-                      bool refit = false);
+FittedModel fit_model(Context& ctx, Interactions& train, const Catalogue& catalogue, const Config& config, int epochs,
+                      const FitHooks& hooks, bool refit = false);
 
 FitMemory fit_memory(const Context& ctx, const FitShape& shape, const Config& config);
 

@@ -102,7 +102,7 @@ PreparedData read_data(const Config& config) {
   if (!config.early_stopping.metric.empty() && data.validation.empty() && !drawn_later)
     throw InputError("train.early_stopping: needs a validation part; set split.validation above 0");
   for (const auto& metric : config.evaluate.metrics) {
-    const auto reason = objection(metric, true, true, has_factors(config) || data.catalogue.tags.rows() > 0);
+    const auto reason = objection(metric, true, true, has_item_vectors(config) || data.catalogue.tags.rows() > 0);
     if (!reason.empty()) throw InputError("evaluate.metrics: " + reason + "; name a catalogue with tags in data.items");
   }
   if (std::ranges::any_of(config.evaluate.metrics, [&](const auto& m) { return m.k > data.train.num_items(); }))
@@ -285,7 +285,7 @@ RunResult train_into(RunFolder& folder, const Config& config, Context& ctx, Prep
     move_to_train(parts, parts.validation);
     if (config.refit == "all") move_to_train(parts, parts.test);
     rounds.model = {};  // its memory is the next one's
-    rounds.model = refit(config, ctx, parts.train, epochs);
+    rounds.model = refit(config, ctx, parts.train, parts.catalogue, epochs);
     seconds.fit += watch.lap();
     check_interrupt();
   }

@@ -183,6 +183,18 @@ void add_data_keys(KeyTable& t) {
           "they are rows without interactions.",
           FIELD(data.items.keep_all));
   t.when = kAlways;
+  t.file("tags.file", "Tags of items beside those of items.file, a row an item and tag.", FIELD(data.tags.file));
+  t.when = Condition{"data.tags.file", [](const Config& c) { return !c.data.tags.file.empty(); }};
+  t.text("tags.columns.item", "text", true, "Column of items.", FIELD(data.tags.item));
+  t.text("tags.columns.tag", "text", true, "Column of tags, or of ids that tags.names.file gives names to.",
+         FIELD(data.tags.tag));
+  t.file("tags.names.file", "A table of names of tags; left out: the rows have them.", FIELD(data.tags.names));
+  t.text("tags.names.columns.id", "text", true, "Column of the ids of tags.", FIELD(data.tags.names_id));
+  t.text("tags.names.columns.name", "text", true, "Column of their names.", FIELD(data.tags.names_name));
+  t.choice<Encoding>("tags.encoding", {{"utf-8", Encoding::kUtf8}, {"latin-1", Encoding::kLatin1}}, true,
+                     "Of these files.", FIELD(data.tags.encoding));
+  t.whole("tags.most", 0, kMost, true, "Tags of an item, those that most rows give it; 0: all.", FIELD(data.tags.most));
+  t.when = kAlways;
   t.file("users.file", "A table about users, a CSV file with one row a user.", FIELD(data.users.file));
   t.text("users.columns.id", "text", true, "Column of user ids.", FIELD(data.users.columns.id));
   t.text("users.columns.title", "text", true, "Column of names.", FIELD(data.users.columns.title));

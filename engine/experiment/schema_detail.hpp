@@ -160,6 +160,7 @@ void add_neighbor_keys(KeyTable& t);  ///< of [model]
 void add_model_keys(KeyTable& t);
 void add_sgd_keys(KeyTable& t);  // of [model], as the next
 void add_svd_keys(KeyTable& t);
+void add_content_keys(KeyTable& t);  ///< of model.type = "content"
 void add_train_keys(KeyTable& t);
 void add_evaluate_keys(KeyTable& t);
 void add_export_keys(KeyTable& t);

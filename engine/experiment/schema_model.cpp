@@ -15,10 +15,10 @@ const Condition kIals{"model.objective = \"ials\" (hu-koren weighs by 1)",
 
 void add_model_keys(KeyTable& t) {
   t.begin("model");
-  t.word("type", {"als", "sgd", "svd", "item-knn", "user-knn", "popularity", "bayesian-average"}, true,
+  t.word("type", {"als", "sgd", "svd", "item-knn", "user-knn", "content", "popularity", "bayesian-average"}, true,
          "als: matrix factorisation by alternating least squares. sgd: by stochastic gradient descent. svd: its "
-         "truncated singular value decomposition. item-knn, user-knn: neighbors of items, of users. Baselines: "
-         "popularity; bayesian-average, an item's mean "
+         "truncated singular value decomposition. item-knn, user-knn: neighbors of items, of users. content: what is "
+         "known of items, for items that nobody has had, too. Baselines: popularity; bayesian-average, an item's mean "
          "rating, drawn towards the mean of all items the fewer ratings it has.",
          FIELD(model));
   t.when = kAls;
@@ -76,6 +76,7 @@ void add_model_keys(KeyTable& t) {
   add_neighbor_keys(t);
   add_sgd_keys(t);
   add_svd_keys(t);
+  add_content_keys(t);
 }
 
 }  // namespace kindred::detail

@@ -39,7 +39,7 @@ Evaluation evaluate_part(Context& ctx, const FittedModel& model, const PreparedD
                   options);
 }
 
-FittedModel refit(const Config& config, Context& ctx, Interactions& more, int epochs) {
+FittedModel refit(const Config& config, Context& ctx, Interactions& more, const Catalogue& catalogue, int epochs) {
   const NormalizedTrain normalized(ctx, more, config.data.normalize);
   Progress progress("refit", epochs, "epochs");
   FitHooks hooks;
@@ -48,7 +48,7 @@ FittedModel refit(const Config& config, Context& ctx, Interactions& more, int ep
     progress.update(report.epoch);
     return true;
   };
-  FittedModel model = fit_model(ctx, more, config, epochs, hooks, true);
+  FittedModel model = fit_model(ctx, more, catalogue, config, epochs, hooks, true);
   normalized.undo(model);
   return model;
 }
@@ -62,7 +62,8 @@ FittedModel Selection::fit() {
   FittedModel model;
   {
     const NormalizedTrain normalized(ctx_, data_.train, config_.data.normalize);
-    model = epochs_of(config_) > 0 ? fit_epochs(normalized) : fit_model(ctx_, data_.train, config_, 0, {});
+    model =
+        epochs_of(config_) > 0 ? fit_epochs(normalized) : fit_model(ctx_, data_.train, data_.catalogue, config_, 0, {});
     normalized.undo(model);
   }
   ctx_.release_unused();
@@ -92,12 +93,12 @@ FittedModel Selection::fit_epochs(const NormalizedTrain& normalized) {
     return after_epoch(report, undone, now, progress);
   };
   chosen_ = state.epoch;
-  FittedModel last = fit_model(ctx_, data_.train, config_, epochs, hooks);
+  FittedModel last = fit_model(ctx_, data_.train, data_.catalogue, config_, epochs, hooks);
   if (seen_.best.tables.empty() || seen_.best.epoch == chosen_) return last;
   chosen_ = seen_.best.epoch;
   log_info("the best epoch is taken", {{"epoch", chosen_}});
   last = {};
-  return fit_model(ctx_, data_.train, config_, chosen_, {.after_epoch = {}, .resume = &seen_.best});
+  return fit_model(ctx_, data_.train, data_.catalogue, config_, chosen_, {.after_epoch = {}, .resume = &seen_.best});
 }
 
 Evaluation Selection::validate(const FittedModel& model, bool intervals) const {

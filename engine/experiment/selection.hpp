@@ -33,7 +33,7 @@ Evaluation evaluate_part(Context& ctx, const FittedModel& model, const PreparedD
                          const EvaluateOptions& options);
 
 /// One more fit with the chosen number of epochs, on more data.
-FittedModel refit(const Config& config, Context& ctx, Interactions& more, int epochs);
+FittedModel refit(const Config& config, Context& ctx, Interactions& more, const Catalogue& catalogue, int epochs);
 
 class Selection {
  public:

@@ -42,12 +42,13 @@ struct ColumnFile::Impl {
     if (driver.fd >= 0) close(driver.fd);
   }
 
-  /// Reads rows [begin, begin + count) as `type`.
+  /// Reads `count` values as `type`, from row `begin` on.
   bool read(const Opened& opened, int64_t begin, size_t count, hid_t type, void* to) const {
-    const hsize_t start = static_cast<hsize_t>(begin), size = count;
+    const auto cols = static_cast<hsize_t>(opened.column.cols);
+    const hsize_t start[] = {static_cast<hsize_t>(begin), 0}, size[] = {count / cols, cols}, all = count;
     const Handle space(H5Dget_space(opened.dataset.get()), H5Sclose),
-        memory(H5Screate_simple(1, &size, nullptr), H5Sclose);
-    return H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, &start, nullptr, &size, nullptr) >= 0 &&
+        memory(H5Screate_simple(1, &all, nullptr), H5Sclose);
+    return H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, start, nullptr, size, nullptr) >= 0 &&
            H5Dread(opened.dataset.get(), type, memory.get(), space.get(), H5P_DEFAULT, to) >= 0;
   }
 };
@@ -82,7 +83,7 @@ ColumnFile::ColumnFile(const std::filesystem::path& path) : impl_(std::make_uniq
 
 ColumnFile::~ColumnFile() = default;
 
-ColumnFile::Column ColumnFile::open(const std::string& name) {
+ColumnFile::Column ColumnFile::open(const std::string& name, int dimensions) {
   const auto lock = lock_library();
   Impl::Opened opened;
   opened.dataset = Handle(H5Dopen2(impl_->file.get(), name.c_str(), H5P_DEFAULT), H5Dclose);
@@ -93,9 +94,12 @@ ColumnFile::Column ColumnFile::open(const std::string& name) {
   if (!type.valid() || !space.valid() || !list.valid()) fail(name, fmt::format("damaged: {}", last_error()));
   if (H5Pget_external_count(list.get()) != 0 || H5Pget_layout(list.get()) == H5D_VIRTUAL)
     fail(name, "its values lie in other files; write them into this one");
-  if (H5Sget_simple_extent_type(space.get()) != H5S_SIMPLE || H5Sget_simple_extent_ndims(space.get()) != 1)
-    fail(name, "expected a dataset of one dimension");
-  opened.column.rows = H5Sget_simple_extent_npoints(space.get());
+  if (H5Sget_simple_extent_type(space.get()) != H5S_SIMPLE || H5Sget_simple_extent_ndims(space.get()) != dimensions)
+    fail(name, dimensions == 1 ? "expected a dataset of one dimension" : "expected a dataset of two dimensions");
+  hsize_t extents[2] = {0, 1};
+  H5Sget_simple_extent_dims(space.get(), extents, nullptr);
+  opened.column.rows = static_cast<int64_t>(extents[0]);
+  opened.column.cols = static_cast<int64_t>(extents[1]);
   switch (H5Tget_class(type.get())) {
     case H5T_INTEGER:
       opened.column.type = ColumnType::kInteger;

@@ -7,6 +7,7 @@
 
 #include "engine/core/error.hpp"
 #include "engine/core/log.hpp"
+#include "engine/core/profile.hpp"
 #include "kernels/als.hpp"
 #include "kernels/dense.hpp"
 #include "kernels/memory.hpp"
@@ -138,9 +139,63 @@ std::vector<UserScale> scales_of(const FittedModel& model, const HostCsr& histor
   return scales;
 }
 
+namespace {
+
+/// A history's values as the model was fitted on them.
+std::vector<float> fitted_values(const FittedModel& model, std::span<const int32_t> items,
+                                 std::span<const float> values) {
+  const UserScale scale = scale_of_history(model, items, values);
+  std::vector<float> out;
+  for (size_t e = 0; e < items.size(); ++e)
+    out.push_back(normalized(model.normalization, scale, items[e], values.empty() ? 1.f : values[e]));
+  return out;
+}
+
+FoldedIn profiles_of(const FittedModel& model, const HostCsr& histories) {
+  const HostMatrix& items = std::get<Factors>(model.scorer).items;
+  FoldedIn out{HostMatrix(histories.rows(), items.cols), {}};
+  for (int64_t q = 0; q < histories.rows(); ++q)
+    profile_of(items, histories.row(q), fitted_values(model, histories.row(q), histories.row_values(q)),
+               out.factors.row(q));
+  return out;
+}
+
+/// The score of item i is the sum over the history of v_e (y_e . y_i), divided by |y_i| and the length of the sum of
+/// v_e y_e: each summand is a part.
+std::vector<std::vector<Reason>> explain_profile(const FittedModel& model, std::span<const int32_t> history,
+                                                 std::span<const float> values, std::span<const int32_t> items) {
+  const HostMatrix& table = std::get<Factors>(model.scorer).items;
+  const std::vector<float> fitted = fitted_values(model, history, values);
+  const auto product = [](std::span<const float> a, std::span<const float> b) {
+    double sum = 0;
+    for (size_t k = 0; k < a.size(); ++k) sum += double{a[k]} * b[k];
+    return sum;
+  };
+  std::vector<float> profile(static_cast<size_t>(table.cols));
+  profile_of(table, history, fitted, profile);
+  double weight = 0;
+  for (const float value : fitted) weight += std::abs(value);
+  const double length = weight * std::sqrt(product(profile, profile));
+  std::vector<std::vector<Reason>> out;
+  for (const int32_t item : items) {
+    auto& reasons = out.emplace_back();
+    const double scale = length * std::sqrt(product(table.row(item), table.row(item)));
+    for (size_t e = 0; e < history.size(); ++e) {
+      const double part = scale > 0 ? fitted[e] * product(table.row(history[e]), table.row(item)) / scale : 0;
+      reasons.push_back({history[e], static_cast<float>(part)});
+    }
+    std::ranges::stable_sort(reasons, [](const Reason& p, const Reason& q) { return p.part > q.part; });
+  }
+  return out;
+}
+
+}  // namespace
+
 FoldedIn fold_in_rows(Context& ctx, const FittedModel& model, const HostCsr& histories) {
   if (std::holds_alternative<SvdFoldIn>(model.fold_in) && std::holds_alternative<Factors>(model.scorer))
     return project_rows(model, histories);
+  if (std::holds_alternative<ProfileFoldIn>(model.fold_in) && std::holds_alternative<Factors>(model.scorer))
+    return profiles_of(model, histories);
   const auto* recipe = recipe_of(model);
   if (recipe == nullptr || !std::holds_alternative<Factors>(model.scorer))
     throw InputError("model '" + model.model + "' cannot fold in a history: its file has no recipe (/fold_in)");
@@ -190,6 +245,8 @@ std::vector<float> item_gram(Context& ctx, const FittedModel& model) {
 std::vector<std::vector<Reason>> explain_row(const FittedModel& model, std::span<const float> gram,
                                              std::span<const int32_t> history, std::span<const float> values,
                                              std::span<const int32_t> items) {
+  if (std::holds_alternative<ProfileFoldIn>(model.fold_in) && std::holds_alternative<Factors>(model.scorer))
+    return history.empty() ? std::vector<std::vector<Reason>>{} : explain_profile(model, history, values, items);
   const auto* recipe = recipe_of(model);
   if (std::holds_alternative<SvdFoldIn>(model.fold_in)) return explain_projected(model, history, values, items);
   if (recipe == nullptr || history.empty()) return {};

@@ -19,30 +19,55 @@ constexpr double kLeast = 0.6;  // below, a title is not like the query
 /// Roman numbers up to 39 as decimal ones, in queries and titles alike; other words as they are.
 std::string_view decimal(std::string_view word, std::string& scratch) {
   constexpr std::string_view kOnes[] = {"", "i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix"};
+  if (word.empty() || word.size() > 7 || std::string_view("ivx").find(word[0]) == std::string_view::npos) return word;
   std::string_view rest = word;
   int tens = 0;
   while (tens < 3 && rest.starts_with('x')) rest.remove_prefix(1), ++tens;
   const auto ones = std::ranges::find(kOnes, rest);
-  if (ones == std::end(kOnes) || word.empty()) return word;
+  if (ones == std::end(kOnes)) return word;
   scratch = std::to_string(10 * tens + (ones - std::begin(kOnes)));
   return scratch;
 }
 
+uint64_t letters_of(std::string_view word) {
+  uint64_t letters = 0;
+  for (const char c : word) letters |= uint64_t{1} << (static_cast<unsigned char>(c) & 63);
+  return letters;
+}
+
 }  // namespace
 
-TitleIndex::Word TitleIndex::word_of(std::string_view text) {
-  Word word{text};
-  for (const char c : text) word.letters |= uint64_t{1} << (static_cast<unsigned char>(c) & 63);
-  return word;
+size_t TitleIndex::slot_of(std::string_view word, uint64_t letters) const {
+  uint64_t hash = 0;
+  for (const char c : word) hash = (hash + static_cast<unsigned char>(c)) * 0x9e3779b97f4a7c15;
+  const size_t last = slots_.size() - 1;
+  for (size_t slot = hash >> 32 & last;; slot = (slot + 1) & last) {
+    if (slots_[slot] < 0) return slot;
+    const Word& other = words_[static_cast<size_t>(slots_[slot])];
+    if (other.letters == letters && text(other) == word) return slot;
+  }
 }
 
-int32_t TitleIndex::add(std::string_view text) {
-  const auto [place, added] = numbers_.try_emplace(std::string(text), static_cast<int32_t>(words_.size()));
-  if (added) words_.push_back(word_of(place->first));
-  return place->second;
+bool TitleIndex::knows(std::string_view word) const { return slots_[slot_of(word, letters_of(word))] >= 0; }
+
+int32_t TitleIndex::add(std::string_view word) {
+  const uint64_t letters = letters_of(word);
+  int32_t& number = slots_[slot_of(word, letters)];
+  if (number >= 0) return number;
+  number = static_cast<int32_t>(words_.size());
+  words_.push_back({texts_.size(), word.size(), letters});
+  texts_ += word;
+  if (words_.size() * 2 > slots_.size()) grow();
+  return static_cast<int32_t>(words_.size()) - 1;
 }
 
-TitleIndex::TitleIndex(std::span<const std::string> titles) {
+void TitleIndex::grow() {
+  slots_.assign(slots_.size() * 2, -1);
+  for (size_t w = 0; w < words_.size(); ++w)
+    slots_[slot_of(text(words_[w]), words_[w].letters)] = static_cast<int32_t>(w);
+}
+
+TitleIndex::TitleIndex(std::span<const std::string> titles) : slots_(1024, -1) {
   Words words;
   std::string scratch;
   std::vector<int32_t> numbers;  // of the words of all titles, one after the other, each once in a title
@@ -80,7 +105,6 @@ std::vector<TitleMatch> TitleIndex::nearest(std::string_view query, int most) co
 std::vector<std::string_view> TitleIndex::words_of(std::string_view query, std::string& folded) const {
   Words words;
   std::string scratch;
-  const auto known = [&](std::string_view word) { return numbers_.contains(std::string(word)); };
   std::vector<size_t> ends;
   const auto put = [&](std::string_view word) {
     folded += decimal(word, scratch);
@@ -88,8 +112,8 @@ std::vector<std::string_view> TitleIndex::words_of(std::string_view query, std::
   };
   for (const std::string_view word : words.read(query)) {
     size_t cut = word.size();
-    for (size_t at = 2; at + 2 <= word.size() && cut == word.size() && !known(word); ++at)
-      if (known(word.substr(0, at)) && known(word.substr(at))) cut = at;
+    for (size_t at = 2; at + 2 <= word.size() && cut == word.size() && !knows(word); ++at)
+      if (knows(word.substr(0, at)) && knows(word.substr(at))) cut = at;
     put(word.substr(0, cut));
     if (cut < word.size()) put(word.substr(cut));
   }
@@ -108,22 +132,22 @@ std::vector<TitleMatch> TitleIndex::search(std::string_view query, int most, boo
   const auto wanted = words_of(query, folded);
   std::vector<double> sums(lengths_.size()), best(lengths_.size());
   std::vector<int32_t> touched;
-  for (const std::string_view text : wanted) {
-    const EditDistance distance(text);
-    const Word word = word_of(text);
-    const size_t edits_allowed = strict ? text.size() / 3 : text.size();
+  for (const std::string_view word : wanted) {
+    const EditDistance distance(word);
+    const uint64_t letters = letters_of(word);
+    const size_t edits_allowed = strict ? word.size() / 3 : word.size();
     // How well a title's word stands for this one, 0 to 1.
     const auto likeness = [&](const Word& found) -> double {
-      if (word.letters == found.letters && text == found.text) return 1;
+      if (letters == found.letters && word == text(found)) return 1;
       // An edit takes away or brings at most one letter, and a byte of length.
-      if (static_cast<size_t>(std::popcount(word.letters & ~found.letters)) > edits_allowed) return 0;
-      if (text.size() >= 3 && found.text.starts_with(text)) return 0.9;
-      if (found.text.size() > text.size() + edits_allowed || text.size() > found.text.size() + edits_allowed ||
-          static_cast<size_t>(std::popcount(found.letters & ~word.letters)) > edits_allowed)
+      if (static_cast<size_t>(std::popcount(letters & ~found.letters)) > edits_allowed) return 0;
+      if (word.size() >= 3 && text(found).starts_with(word)) return 0.9;
+      if (found.size > word.size() + edits_allowed || word.size() > found.size + edits_allowed ||
+          static_cast<size_t>(std::popcount(found.letters & ~letters)) > edits_allowed)
         return 0;
-      const size_t edits = distance.to(found.text);
+      const size_t edits = distance.to(text(found));
       if (edits > edits_allowed) return 0;
-      return std::max(0., 0.95 - 0.9 * static_cast<double>(edits) / static_cast<double>(text.size()));
+      return std::max(0., 0.95 - 0.9 * static_cast<double>(edits) / static_cast<double>(word.size()));
     };
     touched.clear();
     for (size_t w = 0; w < words_.size(); ++w) {
@@ -136,7 +160,7 @@ std::vector<TitleMatch> TitleIndex::search(std::string_view query, int most, boo
       }
     }
     for (const int32_t title : touched) {
-      sums[static_cast<size_t>(title)] += best[static_cast<size_t>(title)] * static_cast<double>(text.size());
+      sums[static_cast<size_t>(title)] += best[static_cast<size_t>(title)] * static_cast<double>(word.size());
       best[static_cast<size_t>(title)] = 0;
     }
   }

@@ -7,7 +7,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 namespace kindred {
@@ -22,8 +21,6 @@ struct TitleMatch {
 class TitleIndex {
  public:
   explicit TitleIndex(std::span<const std::string> titles);
-  TitleIndex(const TitleIndex&) = delete;
-  TitleIndex& operator=(const TitleIndex&) = delete;
 
   /// The best matches, best first, ties by item; none where no title is like the query.
   std::vector<TitleMatch> find(std::string_view query, int most) const;
@@ -32,17 +29,22 @@ class TitleIndex {
 
  private:
   struct Word {
-    std::string_view text;
-    uint64_t letters = 0;  ///< a bit for each byte in it, modulo 64
+    size_t begin = 0, size = 0;  ///< in texts_
+    uint64_t letters = 0;        ///< a bit for each byte in it, modulo 64
   };
-  static Word word_of(std::string_view text);
-  int32_t add(std::string_view text);
+  std::string_view text(const Word& word) const { return std::string_view(texts_).substr(word.begin, word.size); }
+  /// The slot of a word, or a free one.
+  size_t slot_of(std::string_view word, uint64_t letters) const;
+  bool knows(std::string_view word) const;
+  int32_t add(std::string_view word);
+  void grow();
   std::vector<std::string_view> words_of(std::string_view query, std::string& folded) const;
   std::vector<TitleMatch> search(std::string_view query, int most, bool strict) const;
 
   std::vector<Word> words_;
-  std::unordered_map<std::string, int32_t> numbers_;  ///< of the words, which look into its keys
-  std::vector<int64_t> offsets_;                      ///< word w stands in titles_[offsets_[w], offsets_[w + 1])
+  std::string texts_;             ///< of the words, one after the other
+  std::vector<int32_t> slots_;    ///< a hash table with open addressing: numbers of words, -1: free
+  std::vector<int64_t> offsets_;  ///< word w stands in titles_[offsets_[w], offsets_[w + 1])
   std::vector<int32_t> titles_;
   std::vector<int32_t> lengths_;  ///< words of each title
 };

@@ -39,7 +39,7 @@ constexpr std::array<std::string_view, 3> kLinks = {"identity", "sigmoid", "relu
 constexpr std::array<std::string_view, 6> kNormalizations = {
     "none", "divide-user-mean", "subtract-user-mean", "subtract-item-mean", "z-score", "baseline"};
 constexpr std::array<std::string_view, 3> kScorers = {"constant", "factors", "neighbors"};
-constexpr std::array<std::string_view, 5> kFoldIns = {"none", "als", "history", "neighbors", "svd"};
+constexpr std::array<std::string_view, 6> kFoldIns = {"none", "als", "history", "neighbors", "svd", "profile"};
 constexpr std::array<std::string_view, 2> kPredictions = {"sum", "weighted-average"};
 constexpr std::array<std::string_view, 7> kSimilarities = {"dot",       "cosine",    "pearson", "msd",
                                                            "euclidean", "manhattan", "jaccard"};

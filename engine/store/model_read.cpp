@@ -307,6 +307,8 @@ FoldIn read_fold_in(const Reader& reader) {
       return read_neighbors_recipe(reader, path);
     case 4:
       return SvdFoldIn{};
+    case 5:
+      return ProfileFoldIn{};
     default:
       return NoFoldIn{};
   }

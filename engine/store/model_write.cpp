@@ -115,6 +115,7 @@ void write_scorer(Writer& writer, const Scorer& scorer) {
 void write_recipe(Writer&, const NoFoldIn&) {}
 void write_recipe(Writer&, const HistoryFoldIn&) {}
 void write_recipe(Writer&, const SvdFoldIn&) {}
+void write_recipe(Writer&, const ProfileFoldIn&) {}
 
 void write_recipe(Writer& writer, const AlsFoldIn& als) {
   const AlsParams& params = als.params;

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every config of configs/ runs on its data, where that is there; small, since whether it runs is the question here."""
 import json
-import subprocess
-import sys
 
 import pytest
 
@@ -12,6 +10,7 @@ CONFIGS = {
     "movielens-sgd": ("ml-latest-small", {"users": 610, "items": 9724}),
     "movielens-svd": ("ml-latest-small", {"users": 610, "items": 9724}),
     "gowalla-sgd": ("gowalla", {"users": 29858, "items": 40981, "train": 810128, "test": 217242}),
+    "movielens-content": ("ml-latest-small", {"users": 610, "items": 9742}),
     "gowalla-als": ("gowalla", {"users": 29858, "items": 40981, "train": 810128, "test": 217242}),
     "movielens-item-knn": ("ml-latest-small", {"users": 610, "items": 9724}),
     "movielens-user-knn": ("ml-latest-small", {"users": 610, "items": 9724}),

@@ -24,6 +24,8 @@ MODELS = {
     "bayesian-average": {"model.type": "bayesian-average"},
     "implicit-divide-user-mean": {"model.type": "als", "model.factors": 4, "model.alpha": 2.0,
                                   "data.normalize": "divide-user-mean"},
+    "content": {"model.type": "content", "model.tags": "tf-idf", "model.decade": "true",
+                "data.normalize": "subtract-user-mean"},
     "bayesian-average-z-score": {"model.type": "bayesian-average", "data.normalize": "z-score"},
 }
 KNN = {  # every similarity, weighting and way to center; neighbors of users in fold-in too

@@ -156,7 +156,7 @@ inline FittedModel random_model(uint64_t seed, int64_t most_rows = 40) {
     fold_in.params.mean = 3.5f;
     fold_in.alpha = 40;
     fold_in.log_confidence = chance();
-    model.fold_in = fold_in;
+    model.fold_in = seed % 7 == 5 ? FoldIn{ProfileFoldIn{}} : FoldIn{fold_in};
   }
   if (chance()) {
     model.user_offset = random_floats(rng, users);
