@@ -31,6 +31,7 @@ class TruncatedSvd : public OpTest {
       offsets.push_back(static_cast<int64_t>(indices.size()));
     }
     const ResidentCsr a(on, offsets, indices, entries, cols, "a");
+    on.wait();  // what follows may throw, and the host's arrays go
     const Csr t = transpose(on, a.view());
     Matrix<float> left(on, rows, k, "left"), right(on, cols, k, "right");
     Array<float> values(on, k, "values");

@@ -71,7 +71,7 @@ TEST(Catalogue, Errors) {
             "i.csv:5: id: expected each id once, found '7' here and on line 3");
   EXPECT_EQ(error("id,title\n1,a,b\n"), "i.csv:2: expected 2 fields, found 3");
   EXPECT_EQ(error("id,title\n1,caf\xE9\n"),
-            "i.csv:2: title: expected UTF-8, found 'caf\xE9'; set data.encoding = \"latin-1\" where the files are, or "
+            "i.csv:2: title: expected UTF-8, found 'caf\\xe9'; set data.encoding = \"latin-1\" where the files are, or "
             "convert this one with iconv");
   EXPECT_EQ(error("key,title\n1,a\n"),
             "i.csv: no column for the item id; found key, title; set data.items.columns.id to a name");

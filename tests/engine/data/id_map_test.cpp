@@ -105,7 +105,7 @@ TEST(IdMap, RefusesWhatIsNoId) {
   EXPECT_EQ(bad_id(map, std::string(1025, 'x')),
             "expected an id of at most 1,024 bytes, found 1025: '" + std::string(40, 'x') + "…'");
   EXPECT_EQ(bad_id(map, "caf\xE9"),
-            "expected an id in UTF-8, found 'caf\xE9'; set data.encoding = \"latin-1\" where the file is, or convert "
+            "expected an id in UTF-8, found 'caf\\xe9'; set data.encoding = \"latin-1\" where the file is, or convert "
             "it with iconv");
   IdMap integers(IdType::kInteger);
   EXPECT_EQ(bad_id(integers, "12"), "(no error)");

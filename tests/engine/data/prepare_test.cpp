@@ -311,7 +311,7 @@ TEST(Prepare, EveryErrorNamesPlaceAndCause) {
             "r.csv:2: item: expected an id of at most 1,024 bytes, found 1025: '" + std::string(40, 'x') + "…'");
   EXPECT_EQ(
       error(header + "1,caf\xE9,3,4\n"),
-      "r.csv:2: item: expected an id in UTF-8, found 'caf\xE9'; set data.encoding = \"latin-1\" where the file is, or "
+      "r.csv:2: item: expected an id in UTF-8, found 'caf\\xe9'; set data.encoding = \"latin-1\" where the file is, or "
       "convert it with iconv");
   EXPECT_EQ(error(header + "1,2,3,4\n1,\"2,3,4\n"),
             "r.csv:3: a quoted field is never closed; close it, or set data.quote = \"none\" where quotes are text");
@@ -331,7 +331,7 @@ TEST(Prepare, EveryErrorNamesPlaceAndCause) {
   EXPECT_EQ(error("1\n2\n", {.format = "adjacency"}), "r.csv: no line has an item; expected lines 'user item item …'");
   EXPECT_EQ(
       error("1 2\n3 caf\xE9\n", {.format = "adjacency"}),
-      "r.csv:2: item: expected an id in UTF-8, found 'caf\xE9'; set data.encoding = \"latin-1\" where the file is, or "
+      "r.csv:2: item: expected an id in UTF-8, found 'caf\\xe9'; set data.encoding = \"latin-1\" where the file is, or "
       "convert it with iconv");
   EXPECT_EQ(error("x", {.format = "parquet"}),
             "data.format: expected \"csv\", \"adjacency\" or \"hdf5\", found 'parquet'");

@@ -247,7 +247,8 @@ TEST(Reader, BadFiles) {
       {"NUL", header + nul,
        "f.csv:2: item: expected an id in text, found a NUL byte in 'a\\x00b'; the file is damaged or binary"},
       {"broken UTF-8", header + "1,caf\xE9,3,4\n",
-       "f.csv:2: item: expected an id in UTF-8, found 'caf\xE9'; set data.encoding = \"latin-1\" where the file is, or "
+       "f.csv:2: item: expected an id in UTF-8, found 'caf\\xe9'; set data.encoding = \"latin-1\" where the file is, "
+       "or "
        "convert it with iconv"},
   };
   for (const Case& c : cases) {

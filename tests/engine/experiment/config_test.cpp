@@ -202,8 +202,9 @@ TEST_F(ConfigTest, RulesBetweenKeys) {
   EXPECT_THAT(error("[train]\nearly_stopping = { patience = 2 }\n"),
               StartsWith("c.toml:4: train.early_stopping.patience: needs train.early_stopping.metric"));
   EXPECT_EQ(error("[evaluate]\nmetrics = [\"rmse\"]\n"),
-            "c.toml:4: evaluate.metrics: rmse needs a model that predicts values; use model.feedback = \"explicit\" or "
-            "a ranking metric like ndcg@10");
+            "c.toml:4: evaluate.metrics: rmse needs a model that predicts values; use model.feedback = "
+            "\"explicit\" (als), model.prediction = \"weighted-average\" (item-knn, user-knn) or a ranking metric like "
+            "ndcg@10");
   EXPECT_EQ(
       error("[model]\nfeedback = \"explicit\"\n[evaluate]\nmetrics = [\"logloss\"]\n"),
       "c.toml:6: evaluate.metrics: logloss needs a model whose scores are probabilities; use a ranking metric like "
