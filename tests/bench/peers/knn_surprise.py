@@ -93,7 +93,8 @@ def main():
             mean = lambda of: sum(e[of] for e in found) / len(found)
             gap = max(abs(e["ours"] - e["theirs"]) for e in found)
             rows.append((f"{model}, {side}s", similarity, f"{mean('ours'):.4f}", f"{mean('theirs'):.4f}", f"{gap:.0e}"))
-    body = (f"{report.provenance(2)}\n\nRMSE, mean of five folds of ml-latest-small, with `neighbors = \"all\"`, "
+    told = report.provenance(2, "build/peers/bin/python tests/bench/peers/knn_surprise.py")
+    body = (f"{told}\n\nRMSE, mean of five folds of ml-latest-small, with `neighbors = \"all\"`, "
             f"`neighbors_used = {USED}`, `missing = \"ignore\"`,\n`prediction = \"weighted-average\"` and the class's "
             "`center`; predictions are not clipped. The last column is the largest gap of any fold.\n\n"
             + report.table(["Surprise's model", "similarity", "Kindred", "Surprise", "gap"], rows))
