@@ -40,6 +40,21 @@ UserScale scale_of_history(const FittedModel& model, std::span<const int32_t> it
   return scale;
 }
 
+/// A history's values as the model was fitted on them.
+std::vector<float> fitted_values(const FittedModel& model, std::span<const int32_t> items,
+                                 std::span<const float> values) {
+  const UserScale scale = scale_of_history(model, items, values);
+  std::vector<float> out;
+  for (size_t e = 0; e < items.size(); ++e)
+    out.push_back(normalized(model.normalization, scale, items[e], values.empty() ? 1.f : values[e]));
+  return out;
+}
+
+/// A score's parts, largest first.
+void sort_parts(std::vector<Reason>& reasons) {
+  std::ranges::stable_sort(reasons, [](const Reason& p, const Reason& q) { return p.part > q.part; });
+}
+
 /// The item table as the row problem sees it: with the biases as last column where there are any.
 HostMatrix fixed_table(const FittedModel& model, const AlsFoldIn& recipe) {
   const auto& factors = std::get<Factors>(model.scorer);
@@ -94,25 +109,23 @@ FoldedIn project_rows(const FittedModel& model, const HostCsr& histories) {
   const std::vector<double> inverse = inverse_squares(items);
   FoldedIn out{HostMatrix(histories.rows(), items.cols), {}};
   for (int64_t q = 0; q < histories.rows(); ++q) {
-    const UserScale scale = scale_of_history(model, histories.row(q), histories.row_values(q));
+    const auto history = histories.row(q);
+    const std::vector<float> values = fitted_values(model, history, histories.row_values(q));
     std::vector<double> sum(inverse.size());
-    for (int64_t e = histories.offsets[static_cast<size_t>(q)]; e < histories.offsets[static_cast<size_t>(q) + 1];
-         ++e) {
-      const int32_t item = histories.indices[static_cast<size_t>(e)];
-      const double value = normalized(model.normalization, scale, item, histories.value(e));
-      for (size_t k = 0; k < sum.size(); ++k) sum[k] += value * items.row(item)[k];
-    }
+    for (size_t e = 0; e < history.size(); ++e)
+      for (size_t k = 0; k < sum.size(); ++k) sum[k] += double{values[e]} * items.row(history[e])[k];
     for (size_t k = 0; k < sum.size(); ++k) out.factors.row(q)[k] = static_cast<float>(inverse[k] * sum[k]);
   }
   return out;
 }
 
 /// A score is sum_e r_e (y_e' (YᵀY)⁻¹ y_i): each summand is what interaction e brought.
-std::vector<std::vector<Reason>> explain_projected(const FittedModel& model, std::span<const int32_t> history,
-                                                   std::span<const float> values, std::span<const int32_t> items) {
+std::vector<std::vector<Reason>> explain_projected(const FittedModel& model, std::span<const double> inverse,
+                                                   std::span<const int32_t> history, std::span<const float> values,
+                                                   std::span<const int32_t> items) {
   const HostMatrix& table = std::get<Factors>(model.scorer).items;
-  const std::vector<double> inverse = inverse_squares(table);
   const UserScale scale = scale_of_history(model, history, values);
+  const std::vector<float> fitted = fitted_values(model, history, values);
   std::vector<std::vector<Reason>> out;
   for (const int32_t item : items) {
     auto& reasons = out.emplace_back();
@@ -120,34 +133,11 @@ std::vector<std::vector<Reason>> explain_projected(const FittedModel& model, std
       double product = 0;
       for (size_t k = 0; k < inverse.size(); ++k)
         product += inverse[k] * double{table.row(item)[k]} * double{table.row(history[e])[k]};
-      const double part = product * double{normalized(model.normalization, scale, history[e], values[e])};
+      const double part = product * double{fitted[e]};
       reasons.push_back({history[e], static_cast<float>(model.predicts_values ? part * scale.scale : part)});
     }
-    std::ranges::stable_sort(reasons, [](const Reason& p, const Reason& q) { return p.part > q.part; });
+    sort_parts(reasons);
   }
-  return out;
-}
-
-}  // namespace
-
-std::vector<UserScale> scales_of(const FittedModel& model, const HostCsr& histories) {
-  std::vector<UserScale> scales(static_cast<size_t>(histories.rows()));
-  for (int64_t q = 0; q < histories.rows(); ++q) {
-    const UserScale scale = scale_of_history(model, histories.row(q), histories.row_values(q));
-    if (model.predicts_values) scales[static_cast<size_t>(q)] = scale;
-  }
-  return scales;
-}
-
-namespace {
-
-/// A history's values as the model was fitted on them.
-std::vector<float> fitted_values(const FittedModel& model, std::span<const int32_t> items,
-                                 std::span<const float> values) {
-  const UserScale scale = scale_of_history(model, items, values);
-  std::vector<float> out;
-  for (size_t e = 0; e < items.size(); ++e)
-    out.push_back(normalized(model.normalization, scale, items[e], values.empty() ? 1.f : values[e]));
   return out;
 }
 
@@ -184,12 +174,21 @@ std::vector<std::vector<Reason>> explain_profile(const FittedModel& model, std::
       const double part = scale > 0 ? fitted[e] * product(table.row(history[e]), table.row(item)) / scale : 0;
       reasons.push_back({history[e], static_cast<float>(part)});
     }
-    std::ranges::stable_sort(reasons, [](const Reason& p, const Reason& q) { return p.part > q.part; });
+    sort_parts(reasons);
   }
   return out;
 }
 
 }  // namespace
+
+std::vector<UserScale> scales_of(const FittedModel& model, const HostCsr& histories) {
+  std::vector<UserScale> scales(static_cast<size_t>(histories.rows()));
+  for (int64_t q = 0; q < histories.rows(); ++q) {
+    const UserScale scale = scale_of_history(model, histories.row(q), histories.row_values(q));
+    if (model.predicts_values) scales[static_cast<size_t>(q)] = scale;
+  }
+  return scales;
+}
 
 FoldedIn fold_in_rows(Context& ctx, const FittedModel& model, const HostCsr& histories) {
   if (std::holds_alternative<SvdFoldIn>(model.fold_in) && std::holds_alternative<Factors>(model.scorer))
@@ -199,16 +198,10 @@ FoldedIn fold_in_rows(Context& ctx, const FittedModel& model, const HostCsr& his
   const auto* recipe = recipe_of(model);
   if (recipe == nullptr || !std::holds_alternative<Factors>(model.scorer))
     throw InputError("model '" + model.model + "' cannot fold in a history: its file has no recipe (/fold_in)");
-  std::vector<float> values(histories.indices.size());
-  for (int64_t q = 0; q < histories.rows(); ++q) {
-    const UserScale scale = scale_of_history(model, histories.row(q), histories.row_values(q));
-    for (int64_t e = histories.offsets[static_cast<size_t>(q)]; e < histories.offsets[static_cast<size_t>(q) + 1];
-         ++e) {
-      const auto at = static_cast<size_t>(e);
-      values[at] =
-          solver_value(*recipe, normalized(model.normalization, scale, histories.indices[at], histories.value(e)));
-    }
-  }
+  std::vector<float> values;
+  for (int64_t q = 0; q < histories.rows(); ++q)
+    for (const float value : fitted_values(model, histories.row(q), histories.row_values(q)))
+      values.push_back(solver_value(*recipe, value));
   const HostMatrix fixed = fixed_table(model, *recipe);
   AlsParams params = recipe->params;
   params.solver = AlsSolver::kCholesky;  // a new row has no warm start: solve it exactly
@@ -229,7 +222,8 @@ FoldedIn fold_in_rows(Context& ctx, const FittedModel& model, const HostCsr& his
   return out;
 }
 
-std::vector<float> item_gram(Context& ctx, const FittedModel& model) {
+std::vector<double> shared_part(Context& ctx, const FittedModel& model) {
+  if (std::holds_alternative<SvdFoldIn>(model.fold_in)) return inverse_squares(std::get<Factors>(model.scorer).items);
   const auto* recipe = recipe_of(model);
   if (recipe == nullptr || als_pair_weight(recipe->params) == 0) return {};
   const auto& table = std::get<Factors>(model.scorer).items;
@@ -239,16 +233,16 @@ std::vector<float> item_gram(Context& ctx, const FittedModel& model) {
   std::vector<float> out(static_cast<size_t>(table.cols * table.cols));
   download<float>(ctx, g.view().flat(), out);
   ctx.wait();
-  return out;
+  return {out.begin(), out.end()};
 }
 
-std::vector<std::vector<Reason>> explain_row(const FittedModel& model, std::span<const float> gram,
+std::vector<std::vector<Reason>> explain_row(const FittedModel& model, std::span<const double> shared,
                                              std::span<const int32_t> history, std::span<const float> values,
                                              std::span<const int32_t> items) {
   if (std::holds_alternative<ProfileFoldIn>(model.fold_in) && std::holds_alternative<Factors>(model.scorer))
     return history.empty() ? std::vector<std::vector<Reason>>{} : explain_profile(model, history, values, items);
   const auto* recipe = recipe_of(model);
-  if (std::holds_alternative<SvdFoldIn>(model.fold_in)) return explain_projected(model, history, values, items);
+  if (std::holds_alternative<SvdFoldIn>(model.fold_in)) return explain_projected(model, shared, history, values, items);
   if (recipe == nullptr || history.empty()) return {};
   const auto& factors = std::get<Factors>(model.scorer);
   const AlsParams& params = recipe->params;
@@ -261,11 +255,13 @@ std::vector<std::vector<Reason>> explain_row(const FittedModel& model, std::span
   // A = w G + sum a_e y y' + lambda I
   std::vector<double> a(d * d, 0.0);
   const double weight = als_pair_weight(params);
-  for (size_t e = 0; e < gram.size(); ++e) a[e] = weight * gram[e];  // a model with a Gram has no biases: d == width
+  for (size_t e = 0; e < shared.size(); ++e)
+    a[e] = weight * shared[e];  // a model with a Gram has no biases: d == width
   const UserScale scale = scale_of_history(model, history, values);
+  const std::vector<float> fitted = fitted_values(model, history, values);
   std::vector<double> b(history.size());
   for (size_t e = 0; e < history.size(); ++e) {
-    const double v = solver_value(*recipe, normalized(model.normalization, scale, history[e], values[e]));
+    const double v = solver_value(*recipe, fitted[e]);
     const double share = is_explicit ? 1 : params.objective == AlsObjective::kHuKoren ? v - 1 : v;
     b[e] = is_explicit ? v - params.mean - fitted_bias(model, factors, history[e]) : v;
     for (size_t i = 0; i < d; ++i)
@@ -287,7 +283,7 @@ std::vector<std::vector<Reason>> explain_row(const FittedModel& model, std::span
       for (size_t k = 0; k < d; ++k) product += x[k] * feature(history[e], k);
       reasons.push_back({history[e], static_cast<float>(unit * b[e] * product)});
     }
-    std::ranges::stable_sort(reasons, [](const Reason& p, const Reason& q) { return p.part > q.part; });
+    sort_parts(reasons);
   }
   return out;
 }

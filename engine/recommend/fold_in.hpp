@@ -20,13 +20,14 @@ std::vector<UserScale> scales_of(const FittedModel& model, const HostCsr& histor
 FoldedIn fold_in_rows(Context& ctx, const FittedModel& model, const HostCsr& histories);
 
 /// Hu et al. 2008, section 5: with A x = sum_e b_e y_e the score of item i is sum_e b_e (y_i' A^-1 y_e): each summand
-/// is what interaction e brought. In fp64. Empty where the model has no recipe. Cost: d^3 / 3 + |items| (2 d^2 + 2 n_u
-/// d).
-std::vector<std::vector<Reason>> explain_row(const FittedModel& model, std::span<const float> gram,
+/// is what interaction e brought. In fp64. shared: shared_part(). Empty where the model has no recipe. Cost: d^3 / 3 +
+/// |items| (2 d^2 + 2 n_u d).
+std::vector<std::vector<Reason>> explain_row(const FittedModel& model, std::span<const double> shared,
                                              std::span<const int32_t> history, std::span<const float> values,
                                              std::span<const int32_t> items);
 
-/// The item table's Gram matrix, d x d, which all rows of an implicit model share; empty where it has no part in them.
-std::vector<float> item_gram(Context& ctx, const FittedModel& model);
+/// What all rows of a model share, made once for many explanations: of an implicit model the item table's Gram matrix
+/// (d x d), of a decomposition 1 / |column|^2 of that table (d); empty where there is nothing.
+std::vector<double> shared_part(Context& ctx, const FittedModel& model);
 
 }  // namespace kindred

@@ -92,7 +92,7 @@ struct Recommender::Impl {
   const HostCsr& history;
   // Made once, by the first question that needs them.
   std::optional<Resident<float>> users_resident;  // for pairs
-  std::optional<std::vector<float>> gram;         // for reasons
+  std::optional<std::vector<double>> shared;      // for reasons
   std::vector<float> counts;                      // for people of whom nothing is known
   std::optional<Resident<float>> count_table;
 
@@ -491,8 +491,8 @@ std::vector<std::vector<Reason>> Recommender::explain_history(std::span<const in
     own.offsets.push_back(own.nnz());
     return impl_->reasons(impl_->neighbors->sources_of(own), items, scales_of(impl_->model, own)[0]);
   }
-  if (!impl_->gram) impl_->gram = item_gram(impl_->ctx, impl_->model);
-  return explain_row(impl_->model, *impl_->gram, history, values, items);
+  if (!impl_->shared) impl_->shared = shared_part(impl_->ctx, impl_->model);
+  return explain_row(impl_->model, *impl_->shared, history, values, items);
 }
 
 }  // namespace kindred

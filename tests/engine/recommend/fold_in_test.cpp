@@ -257,7 +257,8 @@ TEST(SvdFoldIn, ProjectsAHistoryAndTakesItsScoresApart) {
   const HostCsr history{{0, 2, 2}, {0, 1}, {5.f, 4.f}, 3};
   const FoldedIn found = fold_in_rows(ctx, model, history);
   EXPECT_EQ(found.factors.data, (std::vector<float>{2, 4 / 3.f, 0, 0, 0, 0}));
-  const auto reasons = explain_row(model, {}, history.row(0), history.row_values(0), std::vector<int32_t>{0, 1, 2});
+  const auto reasons =
+      explain_row(model, shared_part(ctx, model), history.row(0), history.row_values(0), std::vector<int32_t>{0, 1, 2});
   ASSERT_EQ(reasons.size(), 3u);
   EXPECT_EQ(reasons[2][0].row, 0);
   EXPECT_FLOAT_EQ(reasons[2][0].part, 2);
