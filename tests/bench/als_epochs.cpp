@@ -12,26 +12,19 @@
 #include "kernels/als.hpp"
 #include "kernels/memory.hpp"
 #include "kernels/sparse.hpp"
+#include "tests/bench/raw_files.hpp"
 
 namespace {
 
 using namespace kindred;
+using bench::read;
 namespace fs = std::filesystem;
 
-template <class T>
-std::vector<T> read(const fs::path& path) {
-  std::vector<T> out(fs::file_size(path) / sizeof(T));
-  std::ifstream(path, std::ios::binary)
-      .read(reinterpret_cast<char*>(out.data()), static_cast<std::streamsize>(out.size() * sizeof(T)));
-  return out;
-}
-
-void write(Context& ctx, const fs::path& path, MatrixView<const float> table) {
+void save(Context& ctx, const fs::path& path, MatrixView<const float> table) {
   std::vector<float> host(static_cast<size_t>(table.size()));
   download(ctx, table.flat(), std::span(host));
   ctx.wait();
-  std::ofstream(path, std::ios::binary)
-      .write(reinterpret_cast<const char*>(host.data()), static_cast<std::streamsize>(host.size() * sizeof(float)));
+  bench::write<float>(path, host);
 }
 
 AlsSolver solver_of(const std::string& name) {
@@ -94,8 +87,8 @@ int run(int argc, char** argv) {
   std::printf("], \"peak_memory\": \"%s\"}\n", peak_memory().c_str());
   if (argc > 7 && *argv[7] != '\0') {
     fs::create_directories(argv[7]);
-    write(ctx, fs::path(argv[7]) / "users.f32", x.view());
-    write(ctx, fs::path(argv[7]) / "items.f32", y.view());
+    save(ctx, fs::path(argv[7]) / "users.f32", x.view());
+    save(ctx, fs::path(argv[7]) / "items.f32", y.view());
   }
   return 0;
 }

@@ -6,27 +6,20 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
 
 #include "kernels/random.hpp"
 #include "kernels/sgd.hpp"
 #include "kernels/topk.hpp"
+#include "tests/bench/raw_files.hpp"
 
 namespace {
 
 using namespace kindred;
+using bench::read;
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
-
-template <class T>
-std::vector<T> read(const fs::path& path) {
-  std::vector<T> out(fs::file_size(path) / sizeof(T));
-  std::ifstream(path, std::ios::binary)
-      .read(reinterpret_cast<char*>(out.data()), static_cast<std::streamsize>(out.size() * sizeof(T)));
-  return out;
-}
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 

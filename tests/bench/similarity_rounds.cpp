@@ -6,7 +6,6 @@
 // users among all; dense-cosine: of the first COUNT rows among all.
 #include <chrono>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -14,26 +13,13 @@
 #include "kernels/memory.hpp"
 #include "kernels/similarity.hpp"
 #include "kernels/sparse.hpp"
+#include "tests/bench/raw_files.hpp"
 
 namespace {
 
 using namespace kindred;
+using bench::read, bench::write;
 namespace fs = std::filesystem;
-
-template <class T>
-std::vector<T> read(const fs::path& path) {
-  std::vector<T> out(fs::exists(path) ? fs::file_size(path) / sizeof(T) : 0);
-  std::ifstream(path, std::ios::binary)
-      .read(reinterpret_cast<char*>(out.data()), static_cast<std::streamsize>(out.size() * sizeof(T)));
-  return out;
-}
-
-template <class T>
-void write(const fs::path& path, MatrixView<T> table) {
-  std::ofstream(path, std::ios::binary)
-      .write(reinterpret_cast<const char*>(table.data),
-             static_cast<std::streamsize>(table.size() * int64_t{sizeof(T)}));
-}
 
 /// Rows spread evenly over a matrix, as queries against it.
 struct Queries {
@@ -93,6 +79,7 @@ int main(int argc, char** argv) {
     std::cout << std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() << " " << way
               << std::endl;
   }
-  write<int32_t>(folder / "ids.i32", ids.view());
-  write<float>(folder / "similarities.f32", similarities.view());
+  write<int32_t>(folder / "ids.i32", {ids.view().data, static_cast<size_t>(ids.view().size())});
+  write<float>(folder / "similarities.f32",
+               {similarities.view().data, static_cast<size_t>(similarities.view().size())});
 }

@@ -3,7 +3,6 @@
 // one round is run and its seconds are printed; then the product rate; ids.i32 of the last round goes to FOLDER.
 #include <chrono>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -11,18 +10,13 @@
 #include "kernels/dense.hpp"
 #include "kernels/memory.hpp"
 #include "kernels/topk.hpp"
+#include "tests/bench/raw_files.hpp"
 
 namespace {
 
 using namespace kindred;
+using bench::read;
 namespace fs = std::filesystem;
-
-std::vector<float> read(const fs::path& path) {
-  std::vector<float> out(fs::file_size(path) / sizeof(float));
-  std::ifstream(path, std::ios::binary)
-      .read(reinterpret_cast<char*>(out.data()), static_cast<std::streamsize>(out.size() * sizeof(float)));
-  return out;
-}
 
 template <class Work>
 double seconds(Work&& work) {
@@ -41,7 +35,7 @@ int main(int argc, char** argv) {
   const fs::path folder = argv[1];
   const int64_t d = std::stoll(argv[2]), k = std::stoll(argv[3]);
   Context ctx({.device = "cpu", .threads = std::stoi(argv[4])});
-  const auto queries = read(folder / "queries.f32"), items = read(folder / "items.f32");
+  const auto queries = read<float>(folder / "queries.f32"), items = read<float>(folder / "items.f32");
   const Resident<float> x(ctx, queries, "queries"), y(ctx, items, "items");
   Matrix<int32_t> ids(ctx, x.matrix(d).rows, k, "ids");
   Matrix<float> scores(ctx, x.matrix(d).rows, k, "scores");
@@ -58,6 +52,5 @@ int main(int argc, char** argv) {
           product, seconds([&] { gemm(ctx, 1, a.view(), Transpose::kNo, a.view(), Transpose::kNo, 0, c.view()); }));
     std::cout << ours << " " << 2e-9 * 2048 * 2048 * 2048 / product << std::endl;
   }
-  std::ofstream(folder / "ids.i32", std::ios::binary)
-      .write(reinterpret_cast<const char*>(ids.view().data), static_cast<std::streamsize>(ids.view().size() * 4));
+  bench::write<int32_t>(folder / "ids.i32", {ids.view().data, static_cast<size_t>(ids.view().size())});
 }
