@@ -10,6 +10,7 @@
 #include <random>
 
 #include "engine/core/error.hpp"
+#include "tests/engine/models/three_users.hpp"
 #include "tests/reference/als.hpp"
 
 namespace kindred {
@@ -24,11 +25,8 @@ Interactions planted(int32_t users, int32_t items, bool stars, uint32_t seed = 7
   std::mt19937 random(seed);
   std::uniform_real_distribution<float> uniform(0, 1);
   Interactions out;
-  std::vector<int64_t> user_ids, item_ids;
-  for (int32_t u = 0; u < users; ++u) user_ids.push_back(100 + u);
-  for (int32_t i = 0; i < items; ++i) item_ids.push_back(1000 + i);
-  out.users = std::make_shared<Ids>(Ids::integers(user_ids));
-  out.items = std::make_shared<Ids>(Ids::integers(item_ids));
+  out.users = test::numbered(users, 100);
+  out.items = test::numbered(items, 1000);
   out.matrix.cols = items;
   for (int32_t u = 0; u < users; ++u) {
     for (int32_t i = 0; i + 1 < items && u != 2; ++i) {

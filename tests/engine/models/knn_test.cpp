@@ -105,11 +105,8 @@ TEST(UserKnn, SomebodyNewIsAnsweredByThoseLikeThem) {
 
 TEST(Knn, ThreadsDoNotShow) {
   Interactions train;
-  std::vector<int64_t> users(300), items(40);
-  for (size_t u = 0; u < users.size(); ++u) users[u] = static_cast<int64_t>(u);
-  for (size_t i = 0; i < items.size(); ++i) items[i] = static_cast<int64_t>(i);
-  train.users = std::make_shared<Ids>(Ids::integers(users));
-  train.items = std::make_shared<Ids>(Ids::integers(items));
+  train.users = test::numbered(300, 0);
+  train.items = test::numbered(40, 0);
   train.matrix.cols = 40;
   for (int32_t u = 0; u < 300; ++u) {
     for (int32_t i = 0; i < 40; ++i)

@@ -6,11 +6,11 @@
 
 #include <cmath>
 #include <memory>
-#include <numeric>
 #include <random>
 
 #include "engine/core/error.hpp"
 #include "kernels/detail/sgd.hpp"
+#include "tests/engine/models/three_users.hpp"
 
 namespace kindred {
 namespace {
@@ -21,12 +21,9 @@ using testing::HasSubstr;
 Interactions planted(int users, int items, double density, uint32_t seed = 3) {
   std::mt19937 random(seed);
   std::uniform_real_distribution<double> uniform;
-  std::vector<int64_t> user_ids(static_cast<size_t>(users)), item_ids(static_cast<size_t>(items));
-  std::iota(user_ids.begin(), user_ids.end(), 1);
-  std::iota(item_ids.begin(), item_ids.end(), 1);
   Interactions out;
-  out.users = std::make_shared<Ids>(Ids::integers(user_ids));
-  out.items = std::make_shared<Ids>(Ids::integers(item_ids));
+  out.users = test::numbered(users);
+  out.items = test::numbered(items);
   out.matrix.cols = items;
   for (int u = 0; u < users; ++u) {
     for (int i = 0; i < items; ++i) {

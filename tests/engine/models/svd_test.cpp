@@ -5,21 +5,18 @@
 
 #include <cmath>
 #include <memory>
-#include <numeric>
 
 #include "engine/core/error.hpp"
+#include "tests/engine/models/three_users.hpp"
 #include "tests/reference/svd.hpp"
 
 namespace kindred {
 namespace {
 
 Interactions random_ratings(int users, int items, bool equal = false) {
-  std::vector<int64_t> user_ids(static_cast<size_t>(users)), item_ids(static_cast<size_t>(items));
-  std::iota(user_ids.begin(), user_ids.end(), 1);
-  std::iota(item_ids.begin(), item_ids.end(), 1);
   Interactions out;
-  out.users = std::make_shared<Ids>(Ids::integers(user_ids));
-  out.items = std::make_shared<Ids>(Ids::integers(item_ids));
+  out.users = test::numbered(users);
+  out.items = test::numbered(items);
   out.matrix.cols = items;
   uint32_t state = 1;
   for (int u = 0; u < users; ++u) {

@@ -1,9 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// The small matrix of the baselines' tests: three users, four items, the last of which nobody has had.
+// What the tests of models share: ids one after the other, and the small matrix of the baselines: three users, four
+// items, the last of which nobody has had.
 #pragma once
+#include <numeric>
+
 #include "engine/core/interactions.hpp"
 
 namespace kindred::test {
+
+/// `count` ids from `first` on.
+inline std::shared_ptr<const Ids> numbered(int64_t count, int64_t first = 1) {
+  std::vector<int64_t> ids(static_cast<size_t>(count));
+  std::iota(ids.begin(), ids.end(), first);
+  return std::make_shared<Ids>(Ids::integers(ids));
+}
 
 inline Interactions three_users(std::vector<float> values) {
   Interactions out;
