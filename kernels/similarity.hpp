@@ -75,4 +75,10 @@ SimilarityPlan similar_rows(Context& ctx, CsrView queries, VectorView<const int3
 void similar_rows(Context& ctx, MatrixView<const float> rows, int64_t first, SimilarityMetric metric,
                   MatrixView<int32_t> ids, MatrixView<float> similarities);
 
+/// Gives lists of rows that are near by |x|^2 - 2 x y + |y|^2 in fp32, which has few digits left for near ones, their
+/// distances from differences in fp64, and the order of these. All in host memory; queries: q x d, rows: n x d; ids,
+/// similarities: q x k as from similar_rows, -distance being the similarity. Cost: 3 q k d FLOP.
+void exact_distances(Context& ctx, MatrixView<const float> queries, MatrixView<const float> rows,
+                     MatrixView<int32_t> ids, MatrixView<float> similarities);
+
 }  // namespace kindred

@@ -30,37 +30,27 @@ std::vector<T> to_host(Context& ctx, MatrixView<const T> view) {
   return out;
 }
 
-/// Distances of the neighbors found, from differences in fp64, and their order by them: what was found comes from
-/// |x|^2 - 2 x y + |y|^2 in fp32, which has few digits left for near rows.
-void exact_distances(Context& ctx, MatrixView<const float> rows, int64_t first, MatrixView<int32_t> ids,
-                     MatrixView<float> similarities) {
-  const auto table = to_host(ctx, rows);
-  auto found = to_host<int32_t>(ctx, ids);
-  std::vector<float> distances(found.size(), kNoScore);
+}  // namespace
+
+void exact_distances(Context& ctx, MatrixView<const float> queries, MatrixView<const float> rows,
+                     MatrixView<int32_t> ids, MatrixView<float> similarities) {
   cpu::parallel_for(ctx, ids.rows, 16, [&](int64_t begin, int64_t end, int) {
     std::vector<std::pair<float, int32_t>> list;
     for (int64_t q = begin; q < end; ++q) {
-      const float* const x = table.data() + (first + q) * rows.cols;
+      const float* const x = queries.row(q);
       list.clear();
-      for (int64_t place = q * ids.cols; place < (q + 1) * ids.cols; ++place) {
-        const int32_t id = found[static_cast<size_t>(place)];
-        if (id < 0) break;
-        const float* const y = table.data() + id * rows.cols;
+      for (int64_t place = 0; place < ids.cols && ids.row(q)[place] >= 0; ++place) {
+        const float* const y = rows.row(ids.row(q)[place]);
         double sum = 0;
         for (int64_t c = 0; c < rows.cols; ++c) sum += (double{x[c]} - y[c]) * (double{x[c]} - y[c]);
-        list.emplace_back(static_cast<float>(std::sqrt(sum)), id);
+        list.emplace_back(static_cast<float>(std::sqrt(sum)), ids.row(q)[place]);
       }
       std::sort(list.begin(), list.end());
-      auto at = static_cast<size_t>(q * ids.cols);
-      for (const auto& [distance, id] : list) found[at] = id, distances[at++] = -distance;
+      for (size_t place = 0; place < list.size(); ++place)
+        ids.row(q)[place] = list[place].second, similarities.row(q)[place] = -list[place].first;
     }
   });
-  upload<int32_t>(ctx, found, ids.flat());
-  upload<float>(ctx, distances, similarities.flat());
-  ctx.wait();
 }
-
-}  // namespace
 
 void similar_rows(Context& ctx, MatrixView<const float> rows, int64_t first, SimilarityMetric metric,
                   MatrixView<int32_t> ids, MatrixView<float> similarities) {
@@ -90,7 +80,17 @@ void similar_rows(Context& ctx, MatrixView<const float> rows, int64_t first, Sim
   const ResidentCsr self(ctx, offsets, own, {}, rows.rows, "similarity self");
   const MatrixView<const float> table = metric == SimilarityMetric::kCosine ? std::as_const(unit).view() : rows;
   top_k(ctx, table.part(first, ids.rows), table, bias.view(), self.view(), ids, similarities);
-  if (metric == SimilarityMetric::kEuclidean) exact_distances(ctx, rows, first, ids, similarities);
+  if (metric == SimilarityMetric::kEuclidean) {
+    const auto vectors = to_host(ctx, rows);
+    auto found = to_host<int32_t>(ctx, ids);
+    auto distances = to_host<float>(ctx, similarities);
+    const MatrixView<const float> host{vectors.data(), rows.rows, rows.cols};
+    exact_distances(ctx, host.part(first, ids.rows), host, {found.data(), ids.rows, ids.cols},
+                    {distances.data(), ids.rows, ids.cols});
+    upload<int32_t>(ctx, found, ids.flat());
+    upload<float>(ctx, distances, similarities.flat());
+    ctx.wait();  // these go
+  }
   ctx.wait();  // the host's vectors go
 }
 

@@ -14,6 +14,7 @@
 #include "engine/recommend/rank.hpp"
 #include "kernels/dense.hpp"
 #include "kernels/memory.hpp"
+#include "kernels/similarity.hpp"
 #include "kernels/topk.hpp"
 
 namespace kindred {
@@ -335,32 +336,18 @@ struct Recommender::Impl {
     TopK out = empty_lists(rows.size(), k);
     for (size_t begin = 0; begin < rows.size(); begin += kBatch) {
       const auto part = rows.subspan(begin, std::min(kBatch, rows.size() - begin));
-      rank(ctx, gather(space, part), device.matrix(space.cols), bias,
-           of_batch(all, begin, nobody(part.size()), table.rows), k, out.part(begin, part.size()),
-           out.part_scores(begin, part.size()));
+      const HostMatrix queries = gather(space, part);
+      const auto ids = out.part(begin, part.size());
+      const auto scores = out.part_scores(begin, part.size());
+      rank(ctx, queries, device.matrix(space.cols), bias, of_batch(all, begin, nobody(part.size()), table.rows), k, ids,
+           scores);
+      if (similarity == Similarity::kEuclidean)
+        exact_distances(ctx, {queries.data.data(), queries.rows, queries.cols},
+                        {table.data.data(), table.rows, table.cols}, {ids.data(), queries.rows, k},
+                        {scores.data(), queries.rows, k});
     }
-    if (similarity == Similarity::kEuclidean) distances(table, rows, out);
     cut(out, filters.min_score);
     return out;
-  }
-
-  /// Exact distances of the neighbours found (the trick above loses digits for near ones), in their order.
-  static void distances(const HostMatrix& table, std::span<const int32_t> rows, TopK& lists) {
-    for (size_t q = 0; q < rows.size(); ++q) {
-      std::vector<std::pair<float, int32_t>> row;
-      const size_t at = q * static_cast<size_t>(lists.k);
-      for (size_t r = at; r < at + static_cast<size_t>(lists.k) && lists.items[r] >= 0; ++r) {
-        double sum = 0;
-        for (int64_t c = 0; c < table.cols; ++c) {
-          const double gap =
-              double{table.row(rows[q])[static_cast<size_t>(c)]} - table.row(lists.items[r])[static_cast<size_t>(c)];
-          sum += gap * gap;
-        }
-        row.emplace_back(static_cast<float>(std::sqrt(sum)), lists.items[r]);
-      }
-      std::ranges::sort(row);
-      for (size_t r = 0; r < row.size(); ++r) lists.items[at + r] = row[r].second, lists.scores[at + r] = -row[r].first;
-    }
   }
 };
 
